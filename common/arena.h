@@ -16,8 +16,9 @@ void arena_destroy(arena_t **self_p);
 /* Gives back everything that was allocated but keeps the first block for the next request. */
 void arena_reset(arena_t *self);
 
-/* size bytes aligned for any type, not zeroed; size 0 gives a valid pointer. NULL when the limit is reached or
- * memory is out (or a test makes it fail, see arena_fail_after): the caller answers LIMIT_EXCEEDED. */
+/* size bytes aligned for any type, not zeroed; size 0 gives a valid pointer. NULL when the limit is
+ * reached or memory is out (or a test makes it fail, see arena_fail_after): the caller answers
+ * LIMIT_EXCEEDED. */
 void *arena_alloc(arena_t *self, size_t size);
 
 /* count * size zeroed bytes, or NULL (overflow counts as out of memory). */
@@ -34,7 +35,8 @@ char *arena_vprintf(arena_t *self, const char *format, va_list args)
 /* Bytes handed out so far. */
 size_t arena_used(const arena_t *self);
 
-/* For tests: the count-th allocation from now on (1 = the next) and all later ones return NULL; 0 ends that. */
+/* For tests: the count-th allocation from now on (1 = the next) and all later ones return NULL; 0
+ * ends that. */
 void arena_fail_after(arena_t *self, size_t count);
 
 #endif

@@ -1,6 +1,6 @@
 /* common/buffer.h: growing bytes with a ceiling. The owner embeds the struct; one thread.
- * A write that would pass the ceiling (or finds no memory) writes nothing and sets `failed`, which stays set:
- * write a whole message, then look once. */
+ * A write that would pass the ceiling (or finds no memory) writes nothing and sets `failed`, which
+ * stays set: write a whole message, then look once. */
 #ifndef PARLEY_COMMON_BUFFER_H
 #define PARLEY_COMMON_BUFFER_H
 
@@ -16,7 +16,10 @@ typedef struct {
     bool failed;
 } buffer_t;
 
-#define BUFFER_INIT(limit_bytes) {.data = NULL, .size = 0, .capacity = 0, .limit = (limit_bytes), .failed = false}
+#define BUFFER_INIT(limit_bytes)                                                                   \
+    {                                                                                              \
+        .data = NULL, .size = 0, .capacity = 0, .limit = (limit_bytes), .failed = false            \
+    }
 
 /* Frees the bytes; the buffer may be used again. */
 void buffer_free(buffer_t *self);
@@ -24,7 +27,8 @@ void buffer_free(buffer_t *self);
 /* Forgets the content and the failure, keeps the memory. */
 void buffer_clear(buffer_t *self);
 
-/* Room for `extra` more bytes at data + size, or NULL (then failed is set). The caller writes and adds to size. */
+/* Room for `extra` more bytes at data + size, or NULL (then failed is set). The caller writes and
+ * adds to size. */
 char *buffer_reserve(buffer_t *self, size_t extra);
 
 void buffer_put(buffer_t *self, const void *data, size_t size);
@@ -35,8 +39,9 @@ void buffer_put_int(buffer_t *self, int64_t value);
 void buffer_put_uint(buffer_t *self, uint64_t value);
 void buffer_printf(buffer_t *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* size bytes of UTF-8 as a JSON string with its quotes (RFC 8259 7): control characters, quote and backslash are
- * escaped, all else goes out as it is; U+2028 and U+2029 too. The caller vouches for valid UTF-8. */
+/* size bytes of UTF-8 as a JSON string with its quotes (RFC 8259 7): control characters, quote and
+ * backslash are escaped, all else goes out as it is; U+2028 and U+2029 too. The caller vouches for
+ * valid UTF-8. */
 void buffer_put_json_string(buffer_t *self, const char *data, size_t size);
 
 /* Removes the first size bytes. */

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The first block is the closed list of GraphQL `extensions.code` (proto/bus.md 9), the second never leaves the
- * process under its own name. */
+/* The first block is the closed list of GraphQL `extensions.code` (proto/bus.md 9), the second
+ * never leaves the process under its own name. */
 typedef enum {
     ERR_OK = 0,
     ERR_BAD_USER_INPUT,
@@ -40,10 +40,13 @@ typedef struct {
     char text[ERR_TEXT_SIZE]; /* UTF-8, NUL-terminated, cut if longer */
 } err_t;
 
-#define ERR_INIT {.code = ERR_OK, .text = ""}
+#define ERR_INIT                                                                                   \
+    {                                                                                              \
+        .code = ERR_OK, .text = ""                                                                 \
+    }
 
-/* Sets code and text (printf style); the first error stands: does nothing if err->code is set already or err is
- * NULL. Returns code, so that `return err_set(...)` reads well. */
+/* Sets code and text (printf style); the first error stands: does nothing if err->code is set
+ * already or err is NULL. Returns code, so that `return err_set(...)` reads well. */
 err_code_t err_set(err_t *err, err_code_t code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

@@ -1,6 +1,6 @@
 /* common/json.h: reading JSON text in place, without a tree (RFC 8259). Pure functions; any thread.
- * Requests and configuration go through jansson; this is for answers and events of services, which stay bytes.
- * First json_validate once, then walk: the walkers trust the text. */
+ * Requests and configuration go through jansson; this is for answers and events of services, which
+ * stay bytes. First json_validate once, then walk: the walkers trust the text. */
 #ifndef PARLEY_COMMON_JSON_H
 #define PARLEY_COMMON_JSON_H
 
@@ -26,8 +26,9 @@ typedef enum {
     JSON_MAP,
 } json_kind_t;
 
-/* Is this exactly one JSON value (white space around it allowed), nested at most max_depth, in valid UTF-8, with no
- * lone surrogate escape? If not, *error_offset (may be NULL) is the byte where it ends to be one. */
+/* Is this exactly one JSON value (white space around it allowed), nested at most max_depth, in
+ * valid UTF-8, with no lone surrogate escape? If not, *error_offset (may be NULL) is the byte where
+ * it ends to be one. */
 bool json_validate(const char *data, size_t size, unsigned max_depth, size_t *error_offset);
 
 /* The same text without white space around it. */
@@ -36,7 +37,8 @@ json_slice_t json_trim(json_slice_t text);
 /* What the (trimmed) value is, by its first byte. */
 json_kind_t json_kind(json_slice_t value);
 
-/* Walks the members of a map or the items of a list, in the order of the text; duplicate keys are all given. */
+/* Walks the members of a map or the items of a list, in the order of the text; duplicate keys are
+ * all given. */
 typedef struct {
     const char *at;
     const char *end;
@@ -47,15 +49,15 @@ json_walk_t json_walk(json_slice_t container);
 bool json_walk_member(json_walk_t *walk, json_slice_t *key, json_slice_t *value);
 bool json_walk_item(json_walk_t *walk, json_slice_t *value);
 
-/* The member of that name (compared as raw bytes; keys with escapes are decoded for the comparison); the last one if
- * the name is there twice. False if map is not a map or has none. */
+/* The member of that name (compared as raw bytes; keys with escapes are decoded for the
+ * comparison); the last one if the name is there twice. False if map is not a map or has none. */
 bool json_get(json_slice_t map, const char *name, json_slice_t *value);
 
 /* Is the (still escaped, unquoted) key this name? */
 bool json_key_is(json_slice_t key, const char *name, size_t name_size);
 
-/* The text of a JSON string (value with quotes), decoded, NUL-terminated, in the arena; *size may be NULL. NULL if it
- * is no string or memory is out. A decoded string may hold NULs. */
+/* The text of a JSON string (value with quotes), decoded, NUL-terminated, in the arena; *size may
+ * be NULL. NULL if it is no string or memory is out. A decoded string may hold NULs. */
 char *json_string_decode(arena_t *arena, json_slice_t value, size_t *size);
 
 /* An integer without fraction or exponent that fits; false otherwise. */

@@ -19,13 +19,15 @@ typedef struct {
     double number;
 } log_field_t;
 
-/* program ("gateway") and node (a name of this process among its like; may be NULL) go into every line. */
+/* program ("gateway") and node (a name of this process among its like; may be NULL) go into every
+ * line. */
 void log_init(const char *program, const char *node, log_level_t level, log_format_t format);
 bool log_is_on(log_level_t level);
 bool log_level_parse(const char *name, log_level_t *level);
 bool log_format_parse(const char *name, log_format_t *format);
 
-/* message is a constant phrase ("service connected"); then fields (log_str, log_int …), ended by LOG_END. */
+/* message is a constant phrase ("service connected"); then fields (log_str, log_int …), ended by
+ * LOG_END. */
 void log_write(log_level_t level, const char *message, ...);
 
 static inline log_field_t log_str(const char *name, const char *value)

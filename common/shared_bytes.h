@@ -6,7 +6,8 @@
 
 typedef struct shared_bytes shared_bytes_t;
 
-/* Copies size bytes; the caller holds the one reference. Aborts if out of memory (sizes were bounded before). */
+/* Copies size bytes; the caller holds the one reference. Aborts if out of memory (sizes were
+ * bounded before). */
 shared_bytes_t *shared_bytes_dup(const void *data, size_t size);
 
 /* One more reference; returns self. */

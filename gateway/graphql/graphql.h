@@ -1,7 +1,8 @@
-/* gateway/graphql/graphql.h: the engine as the gateway sees it. A pure library: no socket, no clock, no log.
- * Loop thread only. Schema and document are immutable once made, counted, and shared by many executions; an execution
- * belongs to one request (or one event of a subscription group) and lives in its own arena.
- * Behaviour: GraphQL specification, September 2025; where it leaves room, graphql-js. */
+/* gateway/graphql/graphql.h: the engine as the gateway sees it. A pure library: no socket, no
+ * clock, no log. Loop thread only. Schema and document are immutable once made, counted, and shared
+ * by many executions; an execution belongs to one request (or one event of a subscription group)
+ * and lives in its own arena. Behaviour: GraphQL specification, September 2025; where it leaves
+ * room, graphql-js. */
 #ifndef PARLEY_GATEWAY_GRAPHQL_GRAPHQL_H
 #define PARLEY_GATEWAY_GRAPHQL_GRAPHQL_H
 
@@ -14,15 +15,17 @@
 #include "common/err.h"
 #include "common/json.h"
 
-/* ---- limits: every one is on, 0 means "no limit"; an exceeded one names itself, its value and the limit ---- */
+/* ---- limits: every one is on, 0 means "no limit"; an exceeded one names itself, its value and the
+ * limit ---- */
 typedef struct {
-    uint32_t max_depth;       /* 50: nesting of selection sets; also bounds recursion in the parser */
-    uint32_t max_tokens;      /* 50,000 */
+    uint32_t max_depth;  /* 50: nesting of selection sets; also bounds recursion in the parser */
+    uint32_t max_tokens; /* 50,000 */
     uint32_t max_root_fields; /* 50, after fragments */
     uint32_t max_aliases;     /* 200 */
     uint32_t max_directives;  /* 500 in a document */
     uint32_t max_errors;      /* 100 reported */
-    uint64_t max_complexity;  /* 5,000,000: fields, multiplied by list arguments (first, last, limit) */
+    uint64_t
+        max_complexity; /* 5,000,000: fields, multiplied by list arguments (first, last, limit) */
     size_t max_response_bytes; /* 16 MiB */
 } gql_limits_t;
 
@@ -38,10 +41,11 @@ typedef struct {
     size_t size;
 } gql_source_t;
 
-/* Merges the SDL of all services (root types by field; GraphQL 2025-09 3) with the built-in scalars, the AWS scalars
- * and the directives that the gateway knows (@public, @aws_subscribe, @aws_auth, …), and validates the whole. NULL
- * and a sentence that names service, line and column in *err (ERR_BAD_USER_INPUT) if it is no valid schema. The
- * caller holds the one reference. No sources give a schema with only an empty Query (`_empty: Boolean`, @public). */
+/* Merges the SDL of all services (root types by field; GraphQL 2025-09 3) with the built-in
+ * scalars, the AWS scalars and the directives that the gateway knows (@public, @aws_subscribe,
+ * @aws_auth, …), and validates the whole. NULL and a sentence that names service, line and column
+ * in *err (ERR_BAD_USER_INPUT) if it is no valid schema. The caller holds the one reference. No
+ * sources give a schema with only an empty Query (`_empty: Boolean`, @public). */
 gql_schema_t *gql_schema_build(const gql_source_t *sources, size_t count, err_t *err);
 gql_schema_t *gql_schema_ref(gql_schema_t *self);
 void gql_schema_unref(gql_schema_t **self_p);
@@ -54,9 +58,10 @@ typedef struct gql_document gql_document_t;
 typedef struct gql_operation gql_operation_t; /* part of its document */
 typedef enum { GQL_QUERY, GQL_MUTATION, GQL_SUBSCRIPTION } gql_operation_kind_t;
 
-/* Parses and validates text (UTF-8). On failure NULL, and the whole response `{"errors":[…]}` (each with message,
- * locations and extensions.code) is appended to `response`. introspection=false refuses __schema and __type.
- * The caller holds the one reference; the document holds one on the schema. */
+/* Parses and validates text (UTF-8). On failure NULL, and the whole response `{"errors":[…]}` (each
+ * with message, locations and extensions.code) is appended to `response`. introspection=false
+ * refuses __schema and __type. The caller holds the one reference; the document holds one on the
+ * schema. */
 gql_document_t *gql_document_prepare(gql_schema_t *schema,
                                      const char *text,
                                      size_t size,
@@ -69,50 +74,60 @@ void gql_document_unref(gql_document_t **self_p);
 /* Bytes that the document holds, for bounded caches. */
 size_t gql_document_cost(const gql_document_t *self);
 
-/* GraphQL 2025-09 6.1 GetOperation. name NULL (or empty) stands for the only one. NULL and ERR_BAD_USER_INPUT if there is no such one. */
-const gql_operation_t *gql_document_operation(const gql_document_t *self, const char *name, err_t *err);
+/* GraphQL 2025-09 6.1 GetOperation. name NULL (or empty) stands for the only one. NULL and
+ * ERR_BAD_USER_INPUT if there is no such one. */
+const gql_operation_t *
+gql_document_operation(const gql_document_t *self, const char *name, err_t *err);
 gql_operation_kind_t gql_operation_kind(const gql_operation_t *self);
 /* Its name, or NULL; borrowed. */
 const char *gql_operation_name(const gql_operation_t *self);
-/* Does any root field need an identity (that is, has no @public and is not introspection or __typename)? */
+/* Does any root field need an identity (that is, has no @public and is not introspection or
+ * __typename)? */
 bool gql_operation_needs_identity(const gql_operation_t *self);
-/* Names of the root fields joined by "," as "getMessages,me" (at most 3, then ",…"), for metrics and logs; borrowed. */
+/* Names of the root fields joined by "," as "getMessages,me" (at most 3, then ",…"), for metrics
+ * and logs; borrowed. */
 const char *gql_operation_root_fields(const gql_operation_t *self);
 
 /* ---- execution ---- */
 typedef struct gql_execution gql_execution_t;
 
-/* One call that the host makes for the engine: a root field, or a batch of @resolve parents. All borrowed from the
- * execution until it is destroyed. */
+/* One call that the host makes for the engine: a root field, or a batch of @resolve parents. All
+ * borrowed from the execution until it is destroyed. */
 typedef struct {
-    uint32_t index;        /* names the call within its execution */
-    const char *service;   /* from gql_source_t */
-    const char *field;     /* "Mutation.createMessage" */
-    json_slice_t args;     /* a JSON map, coerced, in the order of the definition; [] of parents for a batch */
-    json_slice_t selection; /* JSON list of selected paths below the field: ["messageId","author/name"] */
+    uint32_t index;      /* names the call within its execution */
+    const char *service; /* from gql_source_t */
+    const char *field;   /* "Mutation.createMessage" */
+    json_slice_t
+        args; /* a JSON map, coerced, in the order of the definition; [] of parents for a batch */
+    json_slice_t
+        selection; /* JSON list of selected paths below the field: ["messageId","author/name"] */
 } gql_call_t;
 
 /* An error of a service's answer, or of the road to it. All borrowed for the call. */
 typedef struct {
-    const char *code;        /* extensions.code, from the closed list */
+    const char *code; /* extensions.code, from the closed list */
     const char *message;
-    json_slice_t extensions; /* a JSON map without "code" whose members go into extensions; may be empty */
+    json_slice_t
+        extensions; /* a JSON map without "code" whose members go into extensions; may be empty */
 } gql_failure_t;
 
-/* What the engine asks of its host. `call` is told of several calls of one step one after the other, then `flush`
- * once, so that they can travel together. The host answers each with gql_execution_resolve or _reject, not from
- * inside `call` or `flush` but any time after gql_execution_start has returned. `done` is called exactly once, maybe
- * from inside gql_execution_start (nothing to wait for), _resolve or _reject, as the engine's last act: it may
- * destroy the execution. response is the whole `{"data":…}` or `{"errors":…,"data":…}`, borrowed until `done` returns. */
+/* What the engine asks of its host. `call` is told of several calls of one step one after the
+ * other, then `flush` once, so that they can travel together. The host answers each with
+ * gql_execution_resolve or _reject, not from inside `call` or `flush` but any time after
+ * gql_execution_start has returned. `done` is called exactly once, maybe from inside
+ * gql_execution_start (nothing to wait for), _resolve or _reject, as the engine's last act: it may
+ * destroy the execution. response is the whole `{"data":…}` or `{"errors":…,"data":…}`, borrowed
+ * until `done` returns. */
 typedef struct {
     void (*call)(void *arg, const gql_call_t *call);
     void (*flush)(void *arg);
     void (*done)(void *arg, const buffer_t *response, size_t error_count);
 } gql_host_t;
 
-/* Prepares one execution: coerces variables (a JSON map or NULL; borrowed for the call; GraphQL 2025-09 6.1.2) and
- * collects the root fields. NULL, with the whole response (request errors, no `data`) appended to `response`, if a
- * variable is uncoercible or a limit is exceeded. Holds a reference on the document until destroyed. */
+/* Prepares one execution: coerces variables (a JSON map or NULL; borrowed for the call; GraphQL
+ * 2025-09 6.1.2) and collects the root fields. NULL, with the whole response (request errors, no
+ * `data`) appended to `response`, if a variable is uncoercible or a limit is exceeded. Holds a
+ * reference on the document until destroyed. */
 gql_execution_t *gql_execution_new(gql_document_t *document,
                                    const gql_operation_t *operation,
                                    const json_t *variables,
@@ -120,31 +135,34 @@ gql_execution_t *gql_execution_new(gql_document_t *document,
                                    buffer_t *response);
 void gql_execution_destroy(gql_execution_t **self_p);
 
-/* Query or mutation: runs it. Query root fields are called in parallel, mutation root fields one after the other. */
+/* Query or mutation: runs it. Query root fields are called in parallel, mutation root fields one
+ * after the other. */
 void gql_execution_start(gql_execution_t *self, const gql_host_t *host, void *arg);
 
-/* The answer of call `index`: JSON text of a service, not trusted (borrowed for the call). Invalid JSON, a wrong type
- * or a missing non-null field becomes a field error at its path. Unknown or answered indexes are ignored. */
+/* The answer of call `index`: JSON text of a service, not trusted (borrowed for the call). Invalid
+ * JSON, a wrong type or a missing non-null field becomes a field error at its path. Unknown or
+ * answered indexes are ignored. */
 void gql_execution_resolve(gql_execution_t *self, uint32_t index, const char *json, size_t size);
 void gql_execution_reject(gql_execution_t *self, uint32_t index, const gql_failure_t *failure);
 
 /* ---- subscription ---- */
 
-/* The one root field of a subscription as a call to its service (answered with the stream, see proto/bus.md 5.4).
- * NULL, with a whole response appended, if its arguments cannot be coerced. */
+/* The one root field of a subscription as a call to its service (answered with the stream, see
+ * proto/bus.md 5.4). NULL, with a whole response appended, if its arguments cannot be coerced. */
 const gql_call_t *gql_execution_source(gql_execution_t *self, buffer_t *response);
 
-/* Is an event of this type (the mutation's field name) named by the root field's @aws_subscribe? A root field without
- * that directive takes every event. */
+/* Is an event of this type (the mutation's field name) named by the root field's @aws_subscribe? A
+ * root field without that directive takes every event. */
 bool gql_execution_takes(const gql_execution_t *self, const char *type, size_t type_size);
 
-/* A string that is equal for two executions exactly if they render every event equally: document text, operation,
- * coerced variables. NUL-terminated, borrowed. */
+/* A string that is equal for two executions exactly if they render every event equally: document
+ * text, operation, coerced variables. NUL-terminated, borrowed. */
 const char *gql_execution_group_key(const gql_execution_t *self);
 
-/* Renders one event: payload is the value of the root field (a stored object; not trusted); cursor (NUL-terminated)
- * goes out as extensions.cursor. The whole response is appended to `response`:
- * {"data":{…},"extensions":{"cursor":"…"}}. Can be called for any number of events, one after the other. */
+/* Renders one event: payload is the value of the root field (a stored object; not trusted); cursor
+ * (NUL-terminated) goes out as extensions.cursor. The whole response is appended to `response`:
+ * {"data":{…},"extensions":{"cursor":"…"}}. Can be called for any number of events, one after the
+ * other. */
 void gql_execution_render(gql_execution_t *self,
                           const char *payload,
                           size_t size,
