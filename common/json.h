@@ -65,7 +65,7 @@ bool json_to_int64(json_slice_t value, int64_t *number);
 bool json_to_uint64(json_slice_t value, uint64_t *number);
 /* A finite double; false if the value is no number or overflows. */
 bool json_to_double(json_slice_t value, double *number);
-bool json_is_true(json_slice_t value);
+bool json_slice_is_true(json_slice_t value);
 
 /* Is this valid UTF-8 (RFC 3629: no surrogates, no overlong forms)? */
 bool utf8_is_valid(const char *data, size_t size);
