@@ -1,0 +1,70 @@
+/* gateway/auth/auth.h: credentials → identities. Knows who issues tokens (the services' manifests
+ * say it) and the API key. No socket, no loop; loop thread only.
+ *
+ * A token is a JWS in compact form (RFC 7515, RFC 7519) treated after RFC 8725: the key, found by
+ * issuer and kid, decides the algorithm, and a header that says anything else is refused before any
+ * signature is computed; `none`, HMAC and keys that a token brings along (jku, jwk, x5u, x5c) are
+ * never used. Only access tokens are taken (token_use, if the claim is there): an id token tells
+ * the client who its user is and is not meant to be sent here. */
+#ifndef PARLEY_GATEWAY_AUTH_AUTH_H
+#define PARLEY_GATEWAY_AUTH_AUTH_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "gateway/auth/identity.h"
+
+enum {
+    AUTH_TOKEN_MAX = 8192,      /* bytes of a credential, with its scheme */
+    AUTH_LEEWAY_S = 30,         /* clocks may differ so much */
+    AUTH_CACHE_ENTRIES = 10000, /* verified tokens that are remembered */
+    AUTH_KEYS_PER_ISSUER = 32,  /* more are an error */
+    AUTH_ISSUERS_MAX = 64,
+};
+
+typedef struct {
+    const char *api_key;  /* NULL or "": API keys are not in use. Copied as a hash only */
+    size_t cache_entries; /* 0: AUTH_CACHE_ENTRIES */
+} auth_options_t;
+
+typedef struct auth auth_t;
+
+/* Never NULL. */
+auth_t *auth_new(const auth_options_t *options);
+void auth_destroy(auth_t **self_p);
+
+/* What the manifest of a service says under `issuer` (proto/bus.md 3): {"iss", "clientId", "jwks"};
+ * NULL: it issues no tokens (any more). Call it at every change of the manifests; nothing happens
+ * when it says the same as before. Keys of a service that is away stay: do not call it with NULL
+ * for that. ERR_CONFIG with a sentence for the log if it is broken or another service already
+ * issues under this iss; what was there before stays. */
+err_code_t auth_set_issuer(auth_t *self, const char *service, const json_t *issuer, err_t *err);
+
+/* Are the keys of some issuer known? */
+bool auth_has_issuer(const auth_t *self);
+
+/* Grows whenever an identity that was good before may be no more (keys went): who keeps identities
+ * verifies the token again then. */
+uint64_t auth_generation(const auth_t *self);
+
+/* The value of an Authorization header: a token, bare or behind "Bearer ". On ERR_OK *identity is a
+ * reference for the caller. ERR_UNAUTHENTICATED with a reason that does not echo the token ("token
+ * expired", "unknown key"); ERR_UNAVAILABLE while no issuer's keys are known. */
+err_code_t
+auth_verify(auth_t *self, const char *credential, size_t size, identity_t **identity, err_t *err);
+
+/* The value of an x-api-key header; the identity's handle is "apikey". As above. */
+err_code_t
+auth_verify_api_key(auth_t *self, const char *key, size_t size, identity_t **identity, err_t *err);
+
+/* Remembered tokens, and how often one was found there or not; for metrics. */
+typedef struct {
+    size_t entries;
+    uint64_t hits, misses, evictions;
+} auth_stats_t;
+auth_stats_t auth_stats(const auth_t *self);
+
+#endif
