@@ -48,12 +48,23 @@ typedef struct {
     void (*on_instance)(void *arg, const char *service, uint32_t instance, bool up);
 } services_listener_t;
 
+/* Can these manifests (one of each service that has any) live together, does their SDL make one
+ * schema? Else false with a sentence in *err: the newcomer is refused and logged, and what was
+ * there before stays (proto/bus.md 3). Called before on_change, which follows if it says true: what
+ * was built here can be kept for there. */
+typedef bool (*services_accept_fn)(void *arg,
+                                   const service_manifest_t *const *manifests,
+                                   size_t count,
+                                   err_t *err);
+
 typedef struct {
     loop_t *loop;
     const char *list; /* "store=ipc:///x/s.ipc,echo=tcp://host:5555" */
     const char *gateway_id;
     bus_security_t security;
-    uint32_t max_in_flight; /* per service; 10,000 */
+    uint32_t max_in_flight;    /* per service; 10,000 */
+    services_accept_fn accept; /* NULL: every valid manifest is */
+    void *accept_arg;
 } services_options_t;
 
 /* NULL and ERR_CONFIG if the list or the keys are wrong. Connecting goes on in the background. */
