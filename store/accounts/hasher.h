@@ -1,0 +1,67 @@
+/* store/accounts/hasher.h: Argon2id off the loop. Loop thread only.
+ *
+ * A hash keeps a core busy for some 30 ms and takes 19 MiB, so at most `workers` run at once in
+ * uv's thread pool (half of it, the other half resolves names) and at most `queue_max` wait; a
+ * flood of sign-ins costs its senders time and nobody memory. */
+#ifndef PARLEY_STORE_ACCOUNTS_HASHER_H
+#define PARLEY_STORE_ACCOUNTS_HASHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/loop.h"
+
+enum {
+    HASHER_WORKERS = 2,
+    HASHER_QUEUE_MAX = 256,
+    PASSWORD_HASH_SIZE = 128, /* crypto_pwhash_STRBYTES: text with a NUL */
+};
+
+typedef struct hasher hasher_t;
+
+typedef enum {
+    HASHER_OK,       /* hashed, or the password is the right one */
+    HASHER_MISMATCH, /* the password is wrong */
+    HASHER_LATE,     /* its deadline passed before its turn came */
+    HASHER_FAILED,   /* no memory for Argon2 */
+    HASHER_STOPPED,  /* hasher_stop */
+} hasher_outcome_t;
+
+/* hash: of the password if it was to be hashed, else NULL; borrowed for the call. */
+typedef void (*hasher_done_fn)(void *arg, hasher_outcome_t outcome, const char *hash);
+
+/* Computes one hash (what unknown handles are compared with). Never NULL. */
+hasher_t *hasher_new(loop_t *loop);
+
+/* Hashes size bytes (copied, wiped afterwards). False, and fn is never called, if the queue is
+ * full; else fn is called once, from inside only if the deadline (Unix time) has passed already. */
+bool hasher_hash(hasher_t *self,
+                 const char *password,
+                 size_t size,
+                 int64_t deadline_ms,
+                 hasher_done_fn fn,
+                 void *arg);
+
+/* Compares with a hash (text, copied); NULL is a hash that no password has, which takes the same
+ * time. Else as above. */
+bool hasher_verify(hasher_t *self,
+                   const char *hash,
+                   const char *password,
+                   size_t size,
+                   int64_t deadline_ms,
+                   hasher_done_fn fn,
+                   void *arg);
+
+/* How long a request that came now would wait, by the times of the last ones; milliseconds, at
+ * least 100. */
+int64_t hasher_wait_ms(const hasher_t *self);
+
+/* Ends all requests with HASHER_STOPPED, from inside this call; what comes later is refused. */
+void hasher_stop(hasher_t *self);
+
+/* Stops; hashes that are being computed now free themselves when they are done, so the loop must be
+ * run once more (loop_destroy does). */
+void hasher_destroy(hasher_t **self_p);
+
+#endif
