@@ -1,7 +1,7 @@
 import { memo } from "react";
 import type { Message } from "../api/operations";
 import { formatFull, formatTime } from "../lib/format";
-import { Avatar } from "./Avatar";
+import { Avatar, hueClass } from "./Avatar";
 
 interface Props {
     message: Message;
@@ -16,13 +16,11 @@ export const MessageItem = memo(function MessageItem({ message, isOwn, opensGrou
         <li className={classes} data-message-id={message.messageId}>
             {!isOwn && opensGroup && <Avatar handle={message.handle} />}
             <div className="message-column">
-                <span className={isOwn || !opensGroup ? "visually-hidden" : "sender"} dir="auto">
+                <span className={isOwn || !opensGroup ? "visually-hidden" : `sender ${hueClass(message.handle)}`} dir="auto">
                     {isOwn ? "You" : message.handle}
                 </span>
-                <div className="bubble">
-                    <span className="body" dir="auto">
-                        {message.body}
-                    </span>
+                <div className="bubble" dir="auto">
+                    <span className="body">{message.body}</span>
                     <time className="time" dateTime={message.createdAt} title={formatFull(at)}>
                         {formatTime(at)}
                     </time>

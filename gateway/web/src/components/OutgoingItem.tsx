@@ -17,10 +17,8 @@ export const OutgoingItem = memo(function OutgoingItem({ entry, opensGroup, onRe
         <li className={classes} data-message-id={entry.messageId}>
             <div className="message-column">
                 <span className="visually-hidden">You</span>
-                <div className="bubble">
-                    <span className="body" dir="auto">
-                        {entry.body}
-                    </span>
+                <div className="bubble" dir="auto">
+                    <span className="body">{entry.body}</span>
                     <time className="time" dateTime={entry.createdAt}>
                         {entry.state === "sending" ? "Sending…" : formatTime(new Date(entry.createdAt))}
                     </time>

@@ -1,8 +1,11 @@
-export const DEFAULT_QUERY = `# Welcome to Parley. Run an operation with Ctrl-Enter, or Cmd-Enter on a Mac;
-# the documentation of the schema is behind the book at the left.
+export const DEFAULT_QUERY = `# Welcome to Parley.
 #
-# Whoever is signed in on the chat page is signed in here too: see the tab
-# Headers below. Otherwise run SignIn and put its token there, as
+# Run an operation: Ctrl-Enter (Cmd-Enter on a Mac).
+# The schema: the book at the left.
+#
+# Whoever is signed in on the chat page is signed in
+# here too, see Headers below. If nobody is, run
+# SignIn and put its token there:
 #   { "Authorization": "Bearer <token>" }
 
 query Newest {
