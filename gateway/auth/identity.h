@@ -29,7 +29,7 @@ typedef struct {
 
 typedef struct identity identity_t;
 
-/* The caller holds the one reference. NULL if handle or sub is no valid UTF-8. */
+/* The caller holds the one reference. The strings are valid UTF-8. Never NULL. */
 identity_t *identity_new(const identity_spec_t *spec);
 
 /* One more reference; returns self. */
@@ -44,8 +44,8 @@ const char *identity_provider_name(const identity_t *self);
 const char *identity_handle(const identity_t *self);
 const char *identity_sub(const identity_t *self);
 bool identity_in_group(const identity_t *self, const char *group);
-/* A string claim of the token (like "jti" or "session"), or NULL. */
-const char *identity_claim(const identity_t *self, const char *name);
+/* The session that the token belongs to (its claim `session`), or NULL. */
+const char *identity_session(const identity_t *self);
 
 /* When the credential ends, Unix time in microseconds; 0: never. Who keeps an identity longer than
  * a request (a WebSocket, an event stream) looks at this and at auth_generation. */
@@ -55,8 +55,8 @@ int64_t identity_expires_at_us(const identity_t *self);
  * that issued the token. Lives as long as self. */
 json_slice_t identity_json(const identity_t *self, const char *service);
 
-/* Two identities with the same key have the same rights everywhere (same provider, handle, sub and
- * groups), whatever token they came by. NUL-terminated; lives as long as self. */
+/* Two identities with the same key have the same rights everywhere (same provider and issuer,
+ * handle, sub and groups), whatever token they came by. NUL-terminated; lives as long as self. */
 const char *identity_rights_key(const identity_t *self);
 
 #endif

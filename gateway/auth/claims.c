@@ -1,0 +1,105 @@
+#include "gateway/auth/claims.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "gateway/auth/auth.h"
+
+enum { NAME_MAX_BYTES = 1024 };
+
+/* Said by the identity itself, or of no use to the service that issued the token. */
+static const char *const s_known[] = {
+    "iss", "aud", "sub", "client_id", "username", "token_use", "cognito:username", "cognito:groups",
+    NULL};
+
+/* A NumericDate (RFC 7519 2). False if it is none; *is_there tells if the claim is there. */
+static bool s_time(const json_t *claims, const char *name, double *seconds, bool *is_there)
+{
+    const json_t *claim = json_object_get(claims, name);
+    *is_there = claim != NULL;
+    *seconds = json_number_value(claim);
+    return json_is_number(claim) && *seconds >= 0 && *seconds < 9007199254740992.0;
+}
+
+static err_code_t s_check_times(const json_t *claims, double now, err_t *err)
+{
+    double exp, nbf, iat;
+    bool has_exp, has_nbf, has_iat;
+    bool exp_is_time = s_time(claims, "exp", &exp, &has_exp);
+    bool nbf_is_time = s_time(claims, "nbf", &nbf, &has_nbf);
+    bool iat_is_time = s_time(claims, "iat", &iat, &has_iat);
+    if (!exp_is_time)
+        return err_set(err, ERR_UNAUTHENTICATED, "the token has no time at which it expires");
+    if ((has_nbf && !nbf_is_time) || (has_iat && !iat_is_time))
+        return err_set(err, ERR_UNAUTHENTICATED, "the token's times are malformed");
+    if (now >= exp + AUTH_LEEWAY_S)
+        return err_set(err, ERR_UNAUTHENTICATED, "the token has expired");
+    if ((has_nbf && nbf > now + AUTH_LEEWAY_S) || (has_iat && iat > now + AUTH_LEEWAY_S))
+        return err_set(err, ERR_UNAUTHENTICATED, "the token is not valid yet");
+    return ERR_OK;
+}
+
+static bool s_is(const json_t *value, const char *text)
+{
+    return json_is_string(value) && strcmp(json_string_value(value), text) == 0;
+}
+
+static bool s_is_for(const json_t *claims, const char *client_id)
+{
+    const json_t *claim = json_object_get(claims, "client_id");
+    if (claim)
+        return s_is(claim, client_id);
+    claim = json_object_get(claims, "aud"); /* a string or a list of them */
+    for (size_t i = 0; i < json_array_size(claim); i++)
+        if (s_is(json_array_get(claim, i), client_id))
+            return true;
+    return s_is(claim, client_id);
+}
+
+err_code_t claims_check(const json_t *claims, const char *client_id, int64_t now_us, err_t *err)
+{
+    if (s_check_times(claims, (double)now_us / 1e6, err) != ERR_OK)
+        return err->code;
+    if (!s_is_for(claims, client_id))
+        return err_set(err, ERR_UNAUTHENTICATED, "the token is for another client");
+    const json_t *use = json_object_get(claims, "token_use");
+    if (use && !s_is(use, "access"))
+        return err_set(err, ERR_UNAUTHENTICATED, "the token is no access token");
+    return ERR_OK;
+}
+
+/* A string of sensible length, or NULL. */
+static const char *s_name(const json_t *claims, const char *name)
+{
+    const json_t *claim = json_object_get(claims, name);
+    size_t size = json_string_length(claim);
+    return size > 0 && size <= NAME_MAX_BYTES ? json_string_value(claim) : NULL;
+}
+
+identity_t *
+claims_identity(const json_t *claims, identity_provider_t provider, const char *service, err_t *err)
+{
+    const char *sub = s_name(claims, "sub");
+    const char *handle = s_name(claims, "username");
+    if (!handle)
+        handle = s_name(claims, "cognito:username");
+    if (!sub || !handle) {
+        err_set(err, ERR_UNAUTHENTICATED, "the token names no user");
+        return NULL;
+    }
+    json_t *others = json_copy((json_t *)(uintptr_t)claims);
+    for (const char *const *name = s_known; *name; name++)
+        json_object_del(others, *name);
+    identity_spec_t spec = {
+        .provider = provider,
+        .handle = handle,
+        .sub = sub,
+        .issuer_service = service,
+        .groups = json_object_get(claims, "cognito:groups"),
+        .claims = others,
+        .expires_at_us = (int64_t)(json_number_value(json_object_get(claims, "exp")) * 1e6),
+    };
+    identity_t *identity = identity_new(&spec);
+    json_decref(others);
+    return identity;
+}

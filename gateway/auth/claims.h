@@ -1,0 +1,25 @@
+/* gateway/auth/claims.h: what the claims of a token mean (RFC 7519 4.1, and Cognito's additions).
+ * The signature was checked before. Pure functions; any thread. */
+#ifndef PARLEY_GATEWAY_AUTH_CLAIMS_H
+#define PARLEY_GATEWAY_AUTH_CLAIMS_H
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "gateway/auth/identity.h"
+
+/* May the token be used now, here? exp is required; exp, nbf and iat are compared with a leeway of
+ * AUTH_LEEWAY_S; client_id, or aud without it, must be client_id; token_use, if it is there,
+ * "access". ERR_OK or ERR_UNAUTHENTICATED with a reason. */
+err_code_t claims_check(const json_t *claims, const char *client_id, int64_t now_us, err_t *err);
+
+/* Whom the token names: sub, username (or cognito:username), cognito:groups; with the claims that
+ * are none of these. service: who issued it, or NULL. NULL and ERR_UNAUTHENTICATED if it names
+ * nobody. The claims must have passed claims_check. */
+identity_t *claims_identity(const json_t *claims,
+                            identity_provider_t provider,
+                            const char *service,
+                            err_t *err);
+
+#endif

@@ -1,0 +1,38 @@
+/* gateway/auth/issuer.h: one who issues tokens: his name, whom he issues them to, and his keys. No
+ * clock; loop thread only. */
+#ifndef PARLEY_GATEWAY_AUTH_ISSUER_H
+#define PARLEY_GATEWAY_AUTH_ISSUER_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/err.h"
+#include "gateway/auth/identity.h"
+#include "gateway/auth/verify_key.h"
+
+typedef struct issuer issuer_t;
+
+/* From {"iss", "clientId", "jwks"} (proto/bus.md 3), which the service announced. NULL and
+ * ERR_CONFIG with a sentence if it is broken, has two keys of one name or more than
+ * AUTH_KEYS_PER_ISSUER. */
+issuer_t *issuer_new(const char *service, const json_t *spec, err_t *err);
+void issuer_destroy(issuer_t **self_p);
+
+const char *issuer_service(const issuer_t *self);
+const char *issuer_iss(const issuer_t *self);
+const char *issuer_client_id(const issuer_t *self);
+identity_provider_t issuer_provider(const issuer_t *self);
+
+/* NULL if he has none of that name. */
+const verify_key_t *issuer_key(const issuer_t *self, const char *kid);
+size_t issuer_key_count(const issuer_t *self);
+
+/* Was it made of the same? */
+bool issuer_is(const issuer_t *self, const json_t *spec);
+
+/* Does every token that `before` vouched for stand under self too: the same names, and all its keys
+ * are still there? */
+bool issuer_keeps(const issuer_t *self, const issuer_t *before);
+
+#endif
