@@ -137,6 +137,7 @@ typedef struct {
 
 typedef struct {
     const name_t *name;
+    ast_loc_t loc;                    /* of the name */
     const ast_definition_t *fragment; /* bound */
 } ast_spread_t;
 
@@ -169,6 +170,7 @@ typedef struct {
     const name_t *name; /* without "$" */
     ast_loc_t loc;
     ast_loc_t variable_loc; /* of the "$" (differs from loc behind a description) */
+    ast_loc_t name_loc;     /* behind the "$" */
     const ast_string_t *description;
     const ast_type_t *type;
     const ast_value_t *default_value; /* NULL without one */

@@ -5,7 +5,7 @@
 #ifndef PARLEY_GATEWAY_GRAPHQL_TYPE_SCHEMA_H
 #define PARLEY_GATEWAY_GRAPHQL_TYPE_SCHEMA_H
 
-#include "common/buffer.h"
+#include "common/arena.h"
 #include "gateway/graphql/language/ast.h"
 #include "gateway/graphql/language/names.h"
 #include "gateway/graphql/type/scalars.h"
@@ -154,8 +154,12 @@ struct schema_directive {
     const schema_input_t *arguments;
     uint32_t argument_count;
     bool is_repeatable;
-    bool is_builtin;    /* specified, or known to the gateway; not printed */
+    bool is_specified;  /* by GraphQL itself: not printed */
+    bool is_hidden;     /* known to the gateway and not declared by a service: neither printed nor
+                           introspected */
     uint32_t locations; /* bits of schema_location_t */
+    const uint8_t *location_order; /* the same as a list of schema_location_t, as written */
+    uint32_t location_order_count;
     uint32_t id;
     const char *service;
     ast_loc_t loc;
@@ -195,8 +199,11 @@ struct schema {
     const schema_type_t **
         types; /* by id: written ones in SDL order, then built-in ones that are used or specified */
     uint32_t type_count;
-    const schema_directive_t **directives; /* written ones first */
+    const schema_directive_t *
+        *directives; /* written ones first, then specified ones; hidden ones are not here */
     uint32_t directive_count;
+    const schema_directive_t **hidden; /* those that only the gateway knows */
+    uint32_t hidden_count;
     const schema_type_t *query;        /* never NULL */
     const schema_type_t *mutation;     /* NULL without one */
     const schema_type_t *subscription; /* NULL without one */
@@ -205,9 +212,9 @@ struct schema {
     const schema_field_t *schema_meta_field; /* __schema: __Schema! */
     const schema_field_t *type_meta_field;   /* __type(name: String!): __Type */
     const schema_ref_t **named_refs;         /* by type id: the bare reference to each type */
-    uint32_t *type_index;                    /* hash tables, for the functions below */
+    const uint32_t *type_index;              /* hash tables, for the functions below */
     uint32_t type_index_mask;
-    uint32_t *directive_index;
+    const uint32_t *directive_index;
     uint32_t directive_index_mask;
 };
 

@@ -1,0 +1,280 @@
+#include "gateway/graphql/type/check_inputs.h"
+
+#include <string.h>
+
+/* Deeper definitions are refused: these walks recurse. */
+enum { DEPTH_CEILING = 200 };
+
+static bool s_too_deep(builder_t *self, const schema_type_t *type)
+{
+    return b_fail(self, type->service, type->loc,
+                  "The definitions that \"%s\" refers to are nested more than %d deep.",
+                  type->name->data, DEPTH_CEILING);
+}
+
+/* ---- finite values ---- */
+
+/* The input object that a value of this field cannot do without, or NULL. */
+static const schema_type_t *s_target(const schema_type_t *type, const schema_input_t *input)
+{
+    const schema_ref_t *ref = input->type;
+    if (!type->is_one_of) {
+        if (ref->kind != SCHEMA_REF_NON_NULL)
+            return NULL;
+        ref = ref->of;
+    }
+    if (ref->kind != SCHEMA_REF_NAMED || ref->type->kind != SCHEMA_INPUT_OBJECT)
+        return NULL;
+    return ref->type;
+}
+
+/* A oneOf needs one field that leads to something finite, any other input object needs all. */
+static bool s_is_finite(const schema_type_t *type, const bool *finite)
+{
+    for (uint32_t i = 0; i < type->input_count; i++) {
+        const schema_type_t *target = s_target(type, &type->inputs[i]);
+        bool leads_on = !target || finite[target->id];
+        if (type->is_one_of && leads_on)
+            return true;
+        if (!type->is_one_of && !leads_on)
+            return false;
+    }
+    return !type->is_one_of;
+}
+
+/* Follows fields without a finite value until a type comes again, and names the fields of that
+ * circle. */
+static bool s_report_infinite(builder_t *self, const schema_type_t *type, const bool *finite)
+{
+    bool *seen = b_alloc(self, self->type_count, sizeof *seen);
+    const char *path = "";
+    if (!seen)
+        return false;
+    for (int round = 0; round < 2; round++) { /* first into the circle, then around it */
+        memset(seen, 0, self->type_count * sizeof *seen);
+        path = "";
+        while (!seen[type->id]) {
+            const schema_input_t *input = type->inputs;
+            while (!s_target(type, input) || finite[s_target(type, input)->id])
+                input++;
+            seen[type->id] = true;
+            path = strlen(path) > 150
+                       ? path
+                       : arena_printf(self->arena, "%s%s%s.%s", path, *path ? ", " : "",
+                                      type->name->data, input->name->data);
+            if (!path)
+                return b_no_memory(self);
+            type = s_target(type, input);
+        }
+    }
+    return b_fail(self, type->service, type->loc,
+                  "Input Object %s cannot be provided a finite value because it references itself "
+                  "through fields: %s.",
+                  type->name->data, path);
+}
+
+bool check_inputs_are_finite(builder_t *self)
+{
+    bool *finite = b_alloc(self, self->type_count, sizeof *finite);
+    const schema_type_t **waiting = b_alloc(self, self->type_count, sizeof(const schema_type_t *));
+    uint32_t count = 0;
+    if (!finite || !waiting)
+        return false;
+    for (uint32_t i = 0; i < self->type_count; i++) {
+        if (self->types[i]->kind == SCHEMA_INPUT_OBJECT)
+            waiting[count++] = self->types[i];
+    }
+    for (bool changed = true; changed;) {
+        uint32_t left = 0;
+        for (uint32_t i = count;
+             i-- > 0;) { /* backwards: later types are often needed by earlier ones */
+            if (s_is_finite(waiting[i], finite))
+                finite[waiting[i]->id] = true;
+        }
+        for (uint32_t i = 0; i < count; i++) {
+            if (!finite[waiting[i]->id])
+                waiting[left++] = waiting[i];
+        }
+        changed = left < count;
+        count = left;
+    }
+    return count == 0 || s_report_infinite(self, waiting[0], finite);
+}
+
+/* ---- default values ---- */
+
+typedef struct {
+    builder_t *builder;
+    const uint32_t *base; /* by type id: number of the type's first input field */
+    uint8_t *state;       /* by number of the input field */
+    unsigned depth;
+} defaults_t;
+
+enum { NOT_SEEN, ON_PATH, DONE };
+
+static bool s_walk_default(defaults_t *self, const schema_type_t *type, const ast_value_t *value);
+
+static bool s_walk_field(defaults_t *self, const schema_type_t *type, const schema_input_t *input)
+{
+    uint8_t *state = &self->state[self->base[type->id] + input->index];
+    if (!input->default_value || *state == DONE)
+        return true;
+    if (*state == ON_PATH)
+        return b_fail(self->builder, type->service, input->loc,
+                      "Invalid circular reference. The default value of Input Object field %s.%s "
+                      "references itself.",
+                      type->name->data, input->name->data);
+    *state = ON_PATH;
+    if (!s_walk_default(self, input->type->type, input->default_value))
+        return false;
+    *state = DONE;
+    return true;
+}
+
+static const ast_value_t *s_given(const ast_value_t *value, const name_t *name)
+{
+    for (uint32_t i = 0; i < value->object.count; i++) {
+        if (value->object.fields[i].name == name)
+            return &value->object.fields[i].value;
+    }
+    return NULL;
+}
+
+static bool s_walk_object(defaults_t *self, const schema_type_t *type, const ast_value_t *value)
+{
+    for (uint32_t i = 0; i < type->input_count; i++) {
+        const schema_input_t *input = &type->inputs[i];
+        const schema_type_t *named = input->type->type;
+        if (named->kind != SCHEMA_INPUT_OBJECT)
+            continue;
+        const ast_value_t *given = s_given(value, input->name);
+        if (!(given ? s_walk_default(self, named, given) : s_walk_field(self, type, input)))
+            return false;
+    }
+    return true;
+}
+
+static bool s_walk_default(defaults_t *self, const schema_type_t *type, const ast_value_t *value)
+{
+    bool ok = true;
+    if (self->depth++ > DEPTH_CEILING)
+        return s_too_deep(self->builder, type);
+    if (value->kind == AST_LIST) {
+        for (uint32_t i = 0; ok && i < value->list.count; i++)
+            ok = s_walk_default(self, type, &value->list.items[i]);
+    } else if (value->kind == AST_OBJECT) {
+        ok = s_walk_object(self, type, value);
+    }
+    self->depth--;
+    return ok;
+}
+
+bool check_inputs_default_cycles(builder_t *self)
+{
+    uint32_t count = 0;
+    uint32_t *base = b_alloc(self, self->type_count, sizeof *base);
+    if (!base)
+        return false;
+    for (uint32_t i = 0; i < self->type_count; i++) {
+        base[i] = count;
+        count += self->types[i]->input_count;
+    }
+    defaults_t defaults = {
+        .builder = self, .base = base, .state = b_alloc(self, count, sizeof(uint8_t))};
+    if (!defaults.state)
+        return false;
+    for (uint32_t i = 0; i < self->type_count; i++) {
+        const schema_type_t *type = self->types[i];
+        for (uint32_t j = 0; j < type->input_count; j++) {
+            if (type->inputs[j].type->type->kind == SCHEMA_INPUT_OBJECT &&
+                !s_walk_field(&defaults, type, &type->inputs[j]))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* ---- directives ---- */
+
+typedef struct {
+    builder_t *builder;
+    const schema_directive_t *directive; /* looked for */
+    uint32_t mark;                       /* what was seen on the way from it */
+    uint32_t *seen_types;
+    uint32_t *seen_directives;
+    unsigned depth;
+    bool found;
+} uses_t;
+
+static bool s_uses_type(uses_t *self, const schema_type_t *type);
+
+static bool s_uses_inputs(uses_t *self, const schema_input_t *inputs, uint32_t count);
+
+static bool s_uses_applied(uses_t *self, const schema_applied_list_t *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        const schema_directive_t *used = list->items[i].definition;
+        if (used == self->directive)
+            self->found = true;
+        if (self->found)
+            return true;
+        if (self->seen_directives[used->id] == self->mark)
+            continue;
+        self->seen_directives[used->id] = self->mark;
+        if (!s_uses_inputs(self, used->arguments, used->argument_count))
+            return false;
+    }
+    return true;
+}
+
+static bool s_uses_inputs(uses_t *self, const schema_input_t *inputs, uint32_t count)
+{
+    for (uint32_t i = 0; i < count && !self->found; i++) {
+        if (!s_uses_applied(self, &inputs[i].applied) || !s_uses_type(self, inputs[i].type->type))
+            return false;
+    }
+    return true;
+}
+
+static bool s_uses_type(uses_t *self, const schema_type_t *type)
+{
+    if (self->found || self->seen_types[type->id] == self->mark)
+        return true;
+    self->seen_types[type->id] = self->mark;
+    if (self->depth++ > DEPTH_CEILING)
+        return s_too_deep(self->builder, type);
+    if (!s_uses_applied(self, &type->applied) ||
+        !s_uses_inputs(self, type->inputs, type->input_count))
+        return false;
+    for (uint32_t i = 0; i < type->value_count && !self->found; i++) {
+        if (!s_uses_applied(self, &type->values[i].applied))
+            return false;
+    }
+    self->depth--;
+    return true;
+}
+
+bool check_directive_cycles(builder_t *self)
+{
+    const schema_t *schema = self->schema;
+    uses_t uses = {.builder = self};
+    uses.seen_types = b_alloc(self, schema->type_count, sizeof(uint32_t));
+    uses.seen_directives =
+        b_alloc(self, schema->directive_count + schema->hidden_count, sizeof(uint32_t));
+    if (!uses.seen_types || !uses.seen_directives)
+        return false;
+    for (uint32_t i = 0; i < schema->directive_count; i++) {
+        const schema_directive_t *directive = schema->directives[i];
+        if (directive->is_specified)
+            continue;
+        uses.directive = directive;
+        uses.mark++;
+        uses.depth = 0;
+        if (!s_uses_inputs(&uses, directive->arguments, directive->argument_count))
+            return false;
+        if (uses.found)
+            return b_fail(self, directive->service, directive->loc,
+                          "Directive \"@%s\" cannot reference itself.", directive->name->data);
+    }
+    return true;
+}
