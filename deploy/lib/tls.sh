@@ -58,8 +58,6 @@ defaults
     timeout tunnel 24h
     timeout client-fin 30s
     retries 6
-    retry-on conn-failure empty-response
-    option redispatch
 frontend tls
     bind :::$tls_port v4v6 ssl crt $certificate alpn h2,http/1.1
     option forwardfor
