@@ -1,0 +1,87 @@
+#include "gateway/graphql/execution/complexity.h"
+
+#include "gateway/graphql/execution/plan.h"
+#include "gateway/graphql/language/names.h"
+
+typedef struct {
+    const variables_t *variables;
+    uint64_t *fragments; /* by id of the definition, plus one; 0: not known yet */
+    bool constant;
+} weigh_t;
+
+static uint64_t s_add(uint64_t a, uint64_t b)
+{
+    return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+static uint64_t s_multiply(uint64_t a, uint64_t b)
+{
+    return b != 0 && a > UINT64_MAX / b ? UINT64_MAX : a * b;
+}
+
+static uint64_t s_count(weigh_t *self, const ast_value_t *value)
+{
+    json_slice_t text = {.data = NULL};
+    if (value->kind == AST_VARIABLE) {
+        self->constant = false;
+        text = variables_get(self->variables, value->name);
+    } else if (value->kind == AST_INT) {
+        text = (json_slice_t){value->text.data, value->text.size};
+    }
+    int64_t count;
+    return text.data && json_to_int64(text, &count) && count > 1 ? (uint64_t)count : 1;
+}
+
+/* How many items a field's arguments ask for: the largest. */
+static uint64_t s_items(weigh_t *self, const ast_field_t *field)
+{
+    uint64_t items = 1;
+    for (uint32_t i = 0; i < field->argument_count; i++) {
+        const ast_argument_t *argument = &field->arguments[i];
+        if (!name_is(argument->name, "first") && !name_is(argument->name, "last") &&
+            !name_is(argument->name, "limit"))
+            continue;
+        uint64_t count = s_count(self, &argument->value);
+        items = count > items ? count : items;
+    }
+    return items;
+}
+
+static uint64_t s_set(weigh_t *self, const ast_selection_set_t *set)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < set->count; i++) {
+        const ast_selection_t *node = &set->items[i];
+        if (node->kind == AST_FIELD) {
+            uint64_t below = node->field.set ? s_set(self, node->field.set) : 0;
+            if (below)
+                below = s_multiply(below, s_items(self, &node->field));
+            sum = s_add(sum, s_add(below, 1));
+        } else if (node->kind == AST_INLINE_FRAGMENT) {
+            sum = s_add(sum, s_set(self, node->inlined.set));
+        } else {
+            const ast_definition_t *fragment = node->spread.fragment;
+            uint64_t *known = &self->fragments[fragment->id];
+            if (*known == 0)
+                *known = s_add(s_set(self, fragment->fragment.set), 1);
+            sum = s_add(sum, *known == UINT64_MAX ? UINT64_MAX : *known - 1);
+        }
+    }
+    return sum;
+}
+
+bool complexity_of(const ast_operation_t *operation,
+                   const ast_document_t *document,
+                   const variables_t *variables,
+                   arena_t *arena,
+                   uint64_t *complexity,
+                   bool *constant)
+{
+    weigh_t weigh = {.variables = variables, .constant = true};
+    weigh.fragments = arena_calloc(arena, document->definition_count, sizeof *weigh.fragments);
+    if (!weigh.fragments)
+        return false;
+    *complexity = s_set(&weigh, operation->set);
+    *constant = weigh.constant;
+    return true;
+}

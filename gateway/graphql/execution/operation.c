@@ -1,0 +1,151 @@
+/* Which variables an operation's response depends on, and its plans. */
+#include <string.h>
+
+#include "gateway/graphql/execution/document.h"
+
+typedef struct {
+    gql_operation_t *operation;
+    bool *in_condition; /* by index of the variable */
+    bool *in_response;
+    bool *visited; /* by id of the fragment's definition */
+} survey_t;
+
+static void s_note(survey_t *self, const ast_value_t *value, bool *where)
+{
+    const ast_operation_t *operation = &self->operation->definition->operation;
+    if (value->constant)
+        return;
+    if (value->kind == AST_VARIABLE) {
+        uint32_t index = plan_variable(operation, value->name);
+        if (index != UINT32_MAX)
+            where[index] = true;
+    } else if (value->kind == AST_LIST) {
+        for (uint32_t i = 0; i < value->list.count; i++)
+            s_note(self, &value->list.items[i], where);
+    } else if (value->kind == AST_OBJECT) {
+        for (uint32_t i = 0; i < value->object.count; i++)
+            s_note(self, &value->object.fields[i].value, where);
+    }
+}
+
+static void s_note_conditions(survey_t *self, const ast_directives_t *directives)
+{
+    for (uint32_t i = 0; i < directives->count; i++) {
+        const ast_directive_t *directive = &directives->items[i];
+        if (directive->argument_count > 0 &&
+            (name_is(directive->name, "skip") || name_is(directive->name, "include")))
+            s_note(self, &directive->arguments[0].value, self->in_condition);
+    }
+}
+
+static void s_survey(survey_t *self, const ast_selection_set_t *set, bool at_root)
+{
+    for (uint32_t i = 0; i < set->count; i++) {
+        const ast_selection_t *node = &set->items[i];
+        s_note_conditions(self, &node->directives);
+        if (node->kind == AST_FIELD) {
+            for (uint32_t a = 0; a < node->field.argument_count && !at_root; a++)
+                s_note(self, &node->field.arguments[a].value, self->in_response);
+            if (node->field.set)
+                s_survey(self, node->field.set, false);
+        } else if (node->kind == AST_INLINE_FRAGMENT) {
+            s_survey(self, node->inlined.set, at_root);
+        } else if (!self->visited[2 * node->spread.fragment->id + at_root]) {
+            self->visited[2 * node->spread.fragment->id + at_root] = true;
+            s_survey(self, node->spread.fragment->fragment.set, at_root);
+        }
+    }
+}
+
+bool operation_ready(gql_operation_t *self)
+{
+    if (self->is_ready)
+        return true;
+    arena_t *arena = self->document->arena;
+    const ast_operation_t *operation = &self->definition->operation;
+    uint32_t *conditions = arena_calloc(arena, operation->variable_count + 1, sizeof *conditions);
+    survey_t survey = {
+        .operation = self,
+        .in_condition = arena_calloc(arena, operation->variable_count + 1, sizeof(bool)),
+        .in_response = arena_calloc(arena, operation->variable_count + 1, sizeof(bool)),
+        .visited = arena_calloc(arena, 2 * self->document->ast->definition_count, sizeof(bool)),
+    };
+    if (!conditions || !survey.in_condition || !survey.in_response || !survey.visited)
+        return false;
+    if (operation->variable_count)
+        s_survey(&survey, operation->set, true);
+    self->condition_count = 0;
+    for (uint32_t i = 0; i < operation->variable_count; i++) {
+        if (survey.in_condition[i])
+            conditions[self->condition_count++] = i;
+        survey.in_response[i] |= survey.in_condition[i];
+    }
+    self->conditions = conditions;
+    self->is_rendering = survey.in_response;
+    self->is_ready = true;
+    return true;
+}
+
+static bool s_same(const gql_operation_t *self, const bool *a, const bool *b)
+{
+    for (uint32_t i = 0; i < self->condition_count; i++)
+        if (a[self->conditions[i]] != b[self->conditions[i]])
+            return false;
+    return true;
+}
+
+/* Values of the conditions' variables. A valid document lets only Booleans come here; one that may
+ * be null is null only if a default was overridden with null. */
+static bool *s_conditions(const gql_operation_t *self,
+                          const variables_t *variables,
+                          arena_t *arena,
+                          const ast_variable_t **null_variable)
+{
+    const ast_operation_t *operation = &self->definition->operation;
+    bool *values = arena_calloc(arena, operation->variable_count + 1, sizeof *values);
+    for (uint32_t i = 0; values && i < self->condition_count; i++) {
+        uint32_t index = self->conditions[i];
+        json_slice_t text = variables->values[index];
+        if (!text.data || text.data[0] == 'n') {
+            *null_variable = &operation->variables[index];
+            return NULL;
+        }
+        values[index] = text.data[0] == 't';
+    }
+    return values;
+}
+
+plan_t *operation_plan(gql_operation_t *self,
+                       const variables_t *variables,
+                       arena_t *arena,
+                       const ast_variable_t **null_variable)
+{
+    gql_document_t *document = self->document;
+    *null_variable = NULL;
+    if (self->condition_count == 0 && self->plans)
+        return self->plans->plan;
+    bool *conditions = s_conditions(self, variables, arena, null_variable);
+    if (!conditions)
+        return NULL;
+    for (operation_plan_t *kept = self->plans; kept; kept = kept->next)
+        if (s_same(self, kept->conditions, conditions))
+            return kept->plan;
+    if (self->plan_count >= OPERATION_MAX_PLANS)
+        return plan_new(arena, document->schema->schema, self->definition, document->scratch,
+                        conditions);
+    size_t size = self->definition->operation.variable_count + 1;
+    operation_plan_t *kept = arena_calloc(document->arena, 1, sizeof *kept);
+    bool *copy = arena_calloc(document->arena, size, sizeof *copy);
+    if (!kept || !copy)
+        return NULL;
+    memcpy(copy, conditions, size * sizeof *copy);
+    kept->conditions = copy;
+    kept->plan = plan_new(document->arena, document->schema->schema, self->definition,
+                          document->scratch, copy);
+    if (!kept->plan)
+        return NULL;
+    kept->next = self->plans;
+    self->plans = kept;
+    self->plan_count++;
+    return kept->plan;
+}

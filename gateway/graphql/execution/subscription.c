@@ -1,0 +1,125 @@
+/* Subscriptions: the source as a call, and one response per event (GraphQL 2025-09 6.2.3). */
+#include <string.h>
+
+#include "gateway/graphql/execution/execution.h"
+
+enum {
+    EVENT_MAX_BYTES = 8 * 1024 * 1024, /* of arena: errors */
+    KEY_MAX_BYTES = 64 * 1024 * 1024,
+};
+
+static root_t *s_root(gql_execution_t *self)
+{
+    return self->root_count == 1 && self->roots[0].field->source == PLAN_MEMBER ? &self->roots[0]
+                                                                                : NULL;
+}
+
+const gql_call_t *gql_execution_source(gql_execution_t *self, buffer_t *response)
+{
+    root_t *root = s_root(self);
+    if (root && execution_prepare_call(self, root))
+        return &root->call;
+    if (!root)
+        field_errors_addf_at(&self->errors, self->operation->definition->loc, NULL,
+                             ERR_BAD_USER_INPUT,
+                             "A subscription must select exactly one field that is not "
+                             "introspection.");
+    buffer_put_char(response, '{');
+    field_errors_write(&self->errors, response);
+    buffer_put_char(response, '}');
+    return NULL;
+}
+
+bool gql_execution_takes(const gql_execution_t *self, const char *type, size_t type_size)
+{
+    if (self->root_count == 0)
+        return false;
+    const schema_field_t *definition = self->roots[0].field->definition;
+    if (!definition->is_subscribe)
+        return true;
+    for (uint32_t i = 0; i < definition->mutation_count; i++)
+        if (definition->mutations[i]->size == type_size &&
+            memcmp(definition->mutations[i]->data, type, type_size) == 0)
+            return true;
+    return false;
+}
+
+/* Variables that only decide which events come (arguments of the root field) make no difference to
+ * how an event is rendered, and are not part of the key. */
+const char *gql_execution_group_key(const gql_execution_t *const_self)
+{
+    gql_execution_t *self = (gql_execution_t *)(uintptr_t)const_self;
+    if (self->group_key)
+        return self->group_key;
+    const ast_definition_t *definition = self->operation->definition;
+    buffer_t key = BUFFER_INIT(KEY_MAX_BYTES);
+    buffer_printf(&key, "%p %s {", (void *)self->document->schema,
+                  definition->name ? definition->name->data : "");
+    for (uint32_t i = 0; i < definition->operation.variable_count; i++) {
+        json_slice_t value = self->variables.values[i];
+        if (!self->operation->is_rendering[i] || !value.data)
+            continue;
+        buffer_printf(&key, "\"%s\":", definition->operation.variables[i].name->data);
+        buffer_put(&key, value.data, value.size);
+        buffer_put_char(&key, ' ');
+    }
+    buffer_put_str(&key, "} ");
+    /* JSON, because the text of a comment may hold a NUL */
+    buffer_put_json_string(&key, self->document->text, self->document->size);
+    if (!key.failed)
+        self->group_key = arena_memdup(self->arena, key.data, key.size);
+    buffer_free(&key);
+    if (!self->group_key) /* no memory: a group of its own */
+        self->group_key = arena_printf(self->arena, "%p", (void *)self);
+    return self->group_key ? self->group_key : "";
+}
+
+/* Fields with @resolve cannot be asked for here: they are null, or an error. */
+static void s_close_holes(gql_execution_t *self, text_t *text)
+{
+    for (const hole_t *hole = text->first; hole; hole = hole->next)
+        field_errors_addf(&self->errors, hole->field, hole->path, ERR_INTERNAL,
+                          "Field \"%s\" cannot be resolved in an event.",
+                          hole->field->definition->coordinate);
+}
+
+static void s_put_event(gql_execution_t *self, const root_t *root, bool is_null, buffer_t *out)
+{
+    buffer_put_char(out, '{');
+    if (self->errors.count || self->errors.out_of_memory) {
+        field_errors_write(&self->errors, out);
+        buffer_put_char(out, ',');
+    }
+    buffer_put_str(out, "\"data\":");
+    if (is_null || self->errors.out_of_memory) {
+        buffer_put_str(out, "null");
+    } else {
+        buffer_put_char(out, '{');
+        buffer_put(out, root->field->key + 1, root->field->key_size - 1);
+        execution_put_text(&root->text, 0, root->text.bytes.size, out);
+        buffer_put_char(out, '}');
+    }
+}
+
+void gql_execution_render(
+    gql_execution_t *self, const char *payload, size_t size, const char *cursor, buffer_t *response)
+{
+    root_t *root = s_root(self);
+    if (!self->event_arena)
+        self->event_arena = arena_new(EVENT_MAX_BYTES);
+    self->errors = (field_errors_t){.arena = self->event_arena, .limit = self->limits.max_errors};
+    bool is_null = true;
+    if (root) {
+        buffer_clear(&root->text.bytes);
+        root->text.first = root->text.last = NULL;
+        root->text.bytes.limit = execution_room(self);
+        completion_t completion = execution_completion(self, &root->text, root->call.service);
+        is_null = !complete_field(&completion, root->field, &root->path, payload, size);
+        s_close_holes(self, &root->text);
+    }
+    s_put_event(self, root, is_null, response);
+    buffer_put_str(response, ",\"extensions\":{\"cursor\":");
+    buffer_put_json_string(response, cursor, strlen(cursor));
+    buffer_put_str(response, "}}");
+    arena_reset(self->event_arena);
+}
