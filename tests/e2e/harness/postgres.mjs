@@ -20,8 +20,11 @@ function owner() {
 }
 
 export class Postgres {
-  constructor(dir) {
+  // conf: lines of postgresql.conf. fsync=off by default: the tests kill processes, not the machine; synchronous_commit
+  // stays on.
+  constructor(dir, conf = 'fsync = off\nshared_buffers = 32MB\n') {
     this.dir = dir;
+    this.conf = conf;
     this.data = path.join(dir, 'data');
     this.owner = owner();
     fs.mkdirSync(dir, { recursive: true, mode: 0o755 });
@@ -39,10 +42,9 @@ export class Postgres {
       ['-D', this.data, '-U', 'parley', '-A', 'trust', '-E', 'UTF8', '--locale=C.UTF-8', '--no-sync', '--no-instructions'],
       { ...this.owner, stdio: 'ignore', cwd: '/' },
     );
-    // fsync=off: the tests kill processes, not the machine. synchronous_commit stays on.
     fs.appendFileSync(
       path.join(this.data, 'postgresql.conf'),
-      `listen_addresses = ''\nunix_socket_directories = '${this.dir}'\nfsync = off\nmax_connections = 60\nshared_buffers = 32MB\n`,
+      `listen_addresses = ''\nunix_socket_directories = '${this.dir}'\nmax_connections = 80\n${this.conf}`,
     );
     return this;
   }

@@ -56,7 +56,7 @@ export function metricSum(values, name, ...labels) {
 
 class System {
   constructor(options) {
-    this.options = { gateways: 1, stores: 1, tcp: false, sharePort: false, postgres: true, env: {}, storeEnv: {}, storeArgs: [], gatewayArgs: [], services: [], ...options };
+    this.options = { gateways: 1, stores: 1, tcp: false, sharePort: false, postgres: true, postgresConf: undefined, env: {}, storeEnv: {}, storeArgs: [], gatewayArgs: [], services: [], ...options };
     this.dir = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-e2e-'));
     fs.chmodSync(this.dir, 0o755);
     this.keys = path.join(this.dir, 'keys');
@@ -111,7 +111,7 @@ class System {
     const { options } = this;
     execFileSync(path.join(BIN, 'parley-store'), ['keygen', this.keys], { env: { ...process.env, ...SANITIZER_ENV } });
     if (options.postgres) {
-      this.postgres = new Postgres(path.join(this.dir, 'pg')).init();
+      this.postgres = new Postgres(path.join(this.dir, 'pg'), options.postgresConf).init();
       this.databaseUrl = this.postgres.url;
       await this.postgres.start();
     }
