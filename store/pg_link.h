@@ -74,6 +74,10 @@ typedef struct {
      * the connection, and it is tried again later. May be NULL. */
     const char *check_sql;
     bool (*check)(void *arg, const PGresult *result);
+    unsigned setup_timeout_ms; /* for settings and check_sql together; 0: 5 s. They run without
+                                  statement_timeout */
+    /* settings or check_sql failed; may be NULL. It is tried again later all the same. */
+    void (*on_setup_error)(void *arg, const char *sqlstate, const char *message);
     void (*on_state)(void *arg, bool up); /* the connection came or went; may be NULL */
     void *arg;
 } pg_link_options_t;
@@ -114,6 +118,15 @@ void pg_link_read(pg_link_t *self,
                   pg_done_fn fn,
                   void *arg);
 
+/* The same for several statements (of which none writes anything that is to stay) in one
+ * transaction. */
+void pg_link_read_steps(pg_link_t *self,
+                        const pg_step_t *steps,
+                        int count,
+                        int64_t deadline_ms,
+                        pg_done_fn fn,
+                        void *arg);
+
 /* Drops the connection (it comes back by itself), as if the network had. */
 void pg_link_reset(pg_link_t *self);
 
@@ -121,7 +134,7 @@ void pg_link_reset(pg_link_t *self);
 void pg_link_destroy(pg_link_t **self_p);
 
 /* Values of binary result columns. The caller knows that the column is not null and of the type. */
-int64_t pg_int64(const PGresult *result, int row, int column);
+int64_t pg_bigint(const PGresult *result, int row, int column);
 bool pg_bool(const PGresult *result, int row, int column);
 /* Microseconds since 1970-01-01 UTC of a timestamptz. */
 int64_t pg_unix_us(const PGresult *result, int row, int column);

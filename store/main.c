@@ -1,0 +1,417 @@
+/* store/main.c: options, wiring, start and stop of parley-store. */
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/admin.h"
+#include "common/bus_socket.h"
+#include "common/config.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/metrics.h"
+#include "common/net.h"
+#include "store/accounts/accounts.h"
+#include "store/commands.h"
+#include "store/database.h"
+#include "store/embedded.h"
+#include "store/endpoint.h"
+#include "store/publisher.h"
+#include "store/reader.h"
+#include "store/writer.h"
+
+enum {
+    EXIT_USAGE = 2,
+    CALLS_MAX = 20000,
+    DRAIN_MS = 3000, /* at SIGTERM: for calls that are under way */
+    LINGER_MS = 500, /* for answers and events that ZeroMQ has not sent yet */
+    WATCH_MS = 100,
+    ISSUER_MAX = 256 * 1024,
+    NODE_SIZE = 128,
+};
+
+static const char s_usage[] =
+    "parley-store [OPTIONS] [COMMAND]\n\n"
+    "Keeps a chat's messages and accounts in PostgreSQL and serves them to gateways on the bus.\n\n"
+    "Commands (without one it serves):\n"
+    "  healthcheck   exit 0 if the store at --admin is ready\n"
+    "  keygen DIR    make the keys of a store and its gateways; keys that exist are kept\n"
+    "  migrate       bring the database's schema up to date\n"
+    "  epoch new     after a restore from a backup: expire all cursors";
+
+typedef struct {
+    const char *database_url, *bus, *events, *keys, *admin, *issuer, *pool_id, *client_id;
+    const char *log_level, *log_format, *node;
+    int64_t readers;
+    bool plain_tcp;
+} options_t;
+
+static options_t s_options;
+
+static const config_option_t s_config[] = {
+    {"database-url", CONFIG_STRING, &s_options.database_url, NULL, 0, 0, "URI",
+     "PostgreSQL: postgresql://user:password@host:5432/name", false},
+    {"bus", CONFIG_STRING, &s_options.bus, "tcp://*:5555", 0, 0, "ENDPOINT", "where gateways call",
+     false},
+    {"events", CONFIG_STRING, &s_options.events, "tcp://*:5556", 0, 0, "ENDPOINT",
+     "where gateways listen", false},
+    {"keys", CONFIG_STRING, &s_options.keys, NULL, 0, 0, "DIR",
+     "folder of master.key and the bus keys", false},
+    {"plain-tcp", CONFIG_FLAG, &s_options.plain_tcp, NULL, 0, 0, NULL,
+     "allow a bus over tcp without encryption", false},
+    {"admin", CONFIG_STRING, &s_options.admin, "127.0.0.1:9201", 0, 0, "ADDR:PORT",
+     "/livez, /readyz and /metrics", false},
+    {"issuer", CONFIG_STRING, &s_options.issuer, "http://localhost:8080/local-1_chat", 0, 0, "URL",
+     "claim iss of tokens", false},
+    {"pool-id", CONFIG_STRING, &s_options.pool_id, "local-1_chat", 0, 0, "NAME",
+     "name of the user pool", false},
+    {"client-id", CONFIG_STRING, &s_options.client_id, "chatclient", 0, 0, "NAME",
+     "claim client_id of tokens", false},
+    {"readers", CONFIG_INT, &s_options.readers, "2", 1, 64, "N", "connections that read", false},
+    {"log-level", CONFIG_STRING, &s_options.log_level, "info", 0, 0, "LEVEL",
+     "debug, info, warn or error", false},
+    {"log-format", CONFIG_STRING, &s_options.log_format, "auto", 0, 0, "FORMAT",
+     "auto, json or text", false},
+    {"node", CONFIG_STRING, &s_options.node, NULL, 0, 0, "NAME", "name of this process in logs",
+     false},
+    {NULL, CONFIG_FLAG, NULL, NULL, 0, 0, NULL, NULL, false},
+};
+
+typedef struct {
+    loop_t *loop;
+    bus_auth_t *auth;
+    database_t *database;
+    endpoint_t *endpoint;
+    publisher_t *publisher;
+    writer_t *writer;
+    reader_t *reader;
+    accounts_t *accounts;
+    admin_t *admin;
+    loop_timer_t *watch, *drain;
+    metric_t *metric_ready;
+    char node[NODE_SIZE];
+    char incarnation[17];
+    bool ready, was_ready, stopping;
+    int drained_ms;
+    int status;
+} store_t;
+
+/* ---- readiness ---- */
+
+static bool s_is_ready(void *arg, char *reason, size_t size)
+{
+    const store_t *self = arg;
+    if (self->stopping) {
+        snprintf(reason, size, "shutting down");
+        return false;
+    }
+    return database_is_ready(self->database, reason, size) &&
+           accounts_is_ready(self->accounts, reason, size);
+}
+
+/* Says in the log when readiness comes and goes. */
+static void s_on_watch(void *arg)
+{
+    store_t *self = arg;
+    char reason[512] = "";
+    bool ready = s_is_ready(self, reason, sizeof reason);
+    metric_set(self->metric_ready, ready);
+    if (ready == self->ready)
+        return;
+    self->ready = ready;
+    if (ready)
+        log_info("ready", log_str("epoch", database_epoch(self->database)), LOG_END);
+    else
+        log_warn("not ready", log_str("reason", reason), LOG_END);
+}
+
+static void s_on_database_ready(void *arg)
+{
+    store_t *self = arg;
+    self->was_ready = true;
+    publisher_on_database_ready(self->publisher);
+}
+
+static void s_on_writer_up(void *arg)
+{
+    store_t *self = arg;
+    writer_on_link_up(self->writer);
+    publisher_on_database_ready(self->publisher);
+}
+
+static void s_on_accounts_up(void *arg)
+{
+    store_t *self = arg;
+    accounts_on_database_ready(self->accounts);
+}
+
+/* At start it is the operator's mistake; later a newer store has migrated the database under this
+ * one, which then waits, not ready, to be replaced. */
+static void s_on_refused(void *arg, const char *reason)
+{
+    store_t *self = arg;
+    if (self->was_ready)
+        return;
+    log_error(reason, LOG_END);
+    self->status = EXIT_FAILURE;
+    loop_stop(self->loop);
+}
+
+/* ---- HELLO ---- */
+
+static void s_put_member(buffer_t *out, const char *name, const char *value)
+{
+    buffer_printf(out, ",\"%s\":", name);
+    buffer_put_json_string(out, value, strlen(value));
+}
+
+static void s_put_issuer(store_t *self, buffer_t *out)
+{
+    json_t *holder = json_object();
+    accounts_manifest_issuer(self->accounts, holder);
+    const json_t *issuer = json_object_get(holder, "issuer");
+    char *text = issuer ? json_dumps(issuer, JSON_COMPACT) : NULL;
+    if (text) {
+        buffer_put_str(out, ",\"issuer\":");
+        buffer_put_str(out, text);
+    }
+    free(text);
+    json_decref(holder);
+}
+
+/* proto/bus.md 3. */
+static void s_print_manifest(void *arg, buffer_t *out)
+{
+    store_t *self = arg;
+    char reason[256];
+    bool ready = s_is_ready(self, reason, sizeof reason);
+    buffer_put_str(out, "{\"name\":\"store\"");
+    s_put_member(out, "instance", self->node);
+    s_put_member(out, "incarnation", self->incarnation);
+    s_put_member(out, "version", PARLEY_VERSION);
+    buffer_put_str(out, ready ? ",\"ready\":true" : ",\"ready\":false");
+    s_put_member(out, "events", s_options.events);
+    buffer_put_str(out, ",\"idempotent\":[\"Mutation.createMessage\"],\"routes\":");
+    endpoint_print_routes(self->endpoint, out);
+    if (database_is_ready(self->database, NULL, 0)) {
+        s_put_member(out, "epoch", database_epoch(self->database));
+        s_put_issuer(self, out);
+    }
+    s_put_member(out, "sdl", embedded_sdl);
+    buffer_put_char(out, '}');
+}
+
+static void s_on_replay(void *arg, store_call_t *call)
+{
+    store_t *self = arg;
+    reader_replay(self->reader, call);
+}
+
+static void s_on_heads(void *arg, store_call_t *call)
+{
+    store_t *self = arg;
+    reader_heads(self->reader, call);
+}
+
+/* ---- stop ---- */
+
+static void s_on_drain(void *arg)
+{
+    store_t *self = arg;
+    self->drained_ms += WATCH_MS / 10;
+    if (endpoint_load(self->endpoint) == 0 || self->drained_ms >= DRAIN_MS)
+        loop_stop(self->loop);
+}
+
+/* SIGTERM: takes no more calls (gateways give theirs to another store, or wait for this one's
+ * successor), finishes what runs. */
+static void s_on_stop(void *arg)
+{
+    store_t *self = arg;
+    if (self->stopping)
+        return;
+    self->stopping = true;
+    log_info("shutting down", log_int("calls", (int64_t)endpoint_load(self->endpoint)), LOG_END);
+    endpoint_stop(self->endpoint);
+    loop_timer_start(self->drain, 0, WATCH_MS / 10);
+}
+
+/* ---- start ---- */
+
+static void s_name_node(store_t *self)
+{
+    unsigned char random[8];
+    randombytes_buf(random, sizeof random);
+    sodium_bin2hex(self->incarnation, sizeof self->incarnation, random, sizeof random);
+    char host[64] = "store";
+    gethostname(host, sizeof host - 1);
+    if (s_options.node)
+        snprintf(self->node, sizeof self->node, "%s", s_options.node);
+    else
+        snprintf(self->node, sizeof self->node, "%s:%ld", host, (long)getpid());
+}
+
+static bool s_is_tcp(const char *endpoint)
+{
+    return strncmp(endpoint, "tcp://", 6) == 0;
+}
+
+/* The bus is bound at once; the database comes in the background. */
+static err_code_t s_start(store_t *self, err_t *err)
+{
+    const bus_security_t security = {s_options.keys, "store", s_options.plain_tcp};
+    const database_options_t database = {.url = s_options.database_url,
+                                         .readers = (int)s_options.readers,
+                                         .on_ready = s_on_database_ready,
+                                         .on_writer_up = s_on_writer_up,
+                                         .on_accounts_up = s_on_accounts_up,
+                                         .on_refused = s_on_refused,
+                                         .arg = self};
+    const accounts_options_t accounts = {s_options.issuer, s_options.client_id, s_options.pool_id,
+                                         s_options.keys};
+    const endpoint_options_t endpoint = {.bind = s_options.bus,
+                                         .security = &security,
+                                         .calls_max = CALLS_MAX,
+                                         .manifest = s_print_manifest,
+                                         .replay = s_on_replay,
+                                         .heads = s_on_heads,
+                                         .arg = self};
+    bool needs_auth =
+        !s_options.plain_tcp && (s_is_tcp(s_options.bus) || s_is_tcp(s_options.events));
+    if (needs_auth && !(self->auth = bus_auth_new(&security, err)))
+        return err->code;
+    if (!(self->database = database_new(self->loop, &database, err)))
+        return err->code;
+    database_open(self->database);
+    if (!(self->publisher = publisher_new(self->loop, s_options.events, &security, self->database,
+                                          self->incarnation, err)) ||
+        !(self->endpoint = endpoint_new(self->loop, &endpoint, err)) ||
+        !(self->admin = admin_new(self->loop, s_options.admin, s_is_ready, self, err)) ||
+        !(self->accounts =
+              accounts_new(self->loop, database_accounts(self->database), &accounts, err)))
+        return err->code;
+    self->writer = writer_new(self->loop, self->database, self->publisher);
+    self->reader = reader_new(self->database);
+    endpoint_add(self->endpoint, writer_handlers, self->writer);
+    endpoint_add(self->endpoint, reader_handlers, self->reader);
+    endpoint_add(self->endpoint, accounts_handlers(self->accounts), self->accounts);
+    self->watch = loop_timer_new(self->loop, s_on_watch, self);
+    self->drain = loop_timer_new(self->loop, s_on_drain, self);
+    loop_timer_start(self->watch, 0, WATCH_MS);
+    loop_on_stop_signal(self->loop, s_on_stop, self);
+    log_info("bus is open", log_str("bus", s_options.bus), log_str("events", s_options.events),
+             log_str("version", PARLEY_VERSION), LOG_END);
+    return ERR_OK;
+}
+
+/* Calls that still live are failed while there is an endpoint to answer on. */
+static void s_end(store_t *self)
+{
+    admin_destroy(&self->admin);
+    loop_timer_destroy(&self->watch);
+    loop_timer_destroy(&self->drain);
+    if (self->writer)
+        writer_stop(self->writer);
+    if (self->accounts)
+        accounts_stop(self->accounts);
+    if (self->publisher)
+        publisher_stop(self->publisher);
+    database_destroy(&self->database);
+    endpoint_destroy(&self->endpoint, LINGER_MS);
+    publisher_destroy(&self->publisher, LINGER_MS);
+    writer_destroy(&self->writer);
+    reader_destroy(&self->reader);
+    accounts_destroy(&self->accounts);
+    bus_auth_destroy(&self->auth);
+    loop_destroy(&self->loop);
+    metrics_shutdown();
+    zsys_shutdown();
+}
+
+static int s_complain(const char *text)
+{
+    fprintf(stderr, "parley-store: %s\n", text);
+    return EXIT_USAGE;
+}
+
+static int s_serve(void)
+{
+    log_level_t level;
+    log_format_t format;
+    if (!log_level_parse(s_options.log_level, &level))
+        return s_complain("--log-level wants debug, info, warn or error");
+    if (!log_format_parse(s_options.log_format, &format))
+        return s_complain("--log-format wants auto, json or text");
+    if (!s_options.keys)
+        return s_complain("--keys is needed (make the keys with: parley-store keygen DIR, then "
+                          "--keys DIR/store)");
+    store_t self = {.status = EXIT_SUCCESS};
+    err_t err = ERR_INIT;
+    s_name_node(&self);
+    log_init("store", self.node, level, format);
+    net_raise_descriptor_limit();
+    self.loop = loop_new();
+    self.metric_ready = metrics_gauge("parley_store_ready", "1 while calls can be answered", NULL);
+    if (s_start(&self, &err) == ERR_OK) {
+        loop_run(self.loop);
+    } else {
+        fprintf(stderr, "parley-store: %s\n", err.text);
+        self.status = err.code == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILURE;
+    }
+    s_end(&self);
+    return self.status;
+}
+
+/* The command's name, or NULL for none; false if the words make no sense. */
+static int s_command(int count, char **words)
+{
+    if (count == 0) {
+        if (!s_options.database_url)
+            return s_complain("--database-url (or PARLEY_DATABASE_URL) is needed");
+        return s_serve();
+    }
+    const char *command = words[0];
+    if (strcmp(command, "keygen") == 0)
+        return count == 2 ? command_keygen(words[1])
+                          : s_complain("keygen wants one folder: keygen DIR");
+    if (strcmp(command, "healthcheck") == 0 && count == 1)
+        return command_healthcheck(s_options.admin);
+    bool is_migrate = strcmp(command, "migrate") == 0 && count == 1;
+    if (!is_migrate &&
+        !(strcmp(command, "epoch") == 0 && count == 2 && strcmp(words[1], "new") == 0))
+        return s_complain(
+            "unknown command: there are healthcheck, keygen DIR, migrate and epoch new");
+    if (!s_options.database_url)
+        return s_complain("--database-url (or PARLEY_DATABASE_URL) is needed");
+    return is_migrate ? command_migrate(s_options.database_url)
+                      : command_new_epoch(s_options.database_url);
+}
+
+int main(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--help") == 0) {
+            config_help(s_config, s_usage);
+            return EXIT_SUCCESS;
+        }
+        if (strcmp(argv[i], "--version") == 0) {
+            puts("parley-store " PARLEY_VERSION);
+            return EXIT_SUCCESS;
+        }
+    }
+    if (sodium_init() < 0)
+        abort();
+    err_t err = ERR_INIT;
+    int count = 0;
+    char **words = calloc((size_t)argc + 1, sizeof *words);
+    if (!words)
+        abort();
+    int status;
+    if (config_read(s_config, argc, argv, words, &count, &err) != ERR_OK)
+        status = s_complain(err.text);
+    else
+        status = s_command(count, words);
+    free(words);
+    return status;
+}

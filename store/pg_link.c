@@ -1,0 +1,863 @@
+#include "store/pg_link.h"
+
+#include <assert.h>
+#include <endian.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "store/pg_dial.h"
+
+enum {
+    BACKOFF_MIN_MS = 50,
+    BACKOFF_MAX_MS = 2000,
+    CONNECT_TIMEOUT_MS = 5000,
+    SETUP_TIMEOUT_MS = 5000,
+    SILENCE_MS = 3000, /* beyond statement_timeout: then the server is taken for dead */
+    SILENCE_DEFAULT_MS = 60000,
+    DEADLINE_MARGIN_MS = 150, /* for the answer's way back */
+    TICK_MS = 50,
+    PREPARED_MAX = 128,
+    REASON_SIZE = 512,
+    /* Microseconds between 1970 and 2000, PostgreSQL's epoch. */
+    PG_EPOCH_S = 946684800,
+};
+
+/* A transaction. Parameters lie behind it, in the same block. */
+typedef struct request {
+    struct request *prev, *next;
+    pg_done_fn fn;
+    void *arg;
+    int64_t deadline_ms;
+    int64_t given_us;
+    bool repeatable;
+    int count;
+    const pg_statement_t *statements[PG_LINK_STEPS_MAX];
+    pg_param_t *params[PG_LINK_STEPS_MAX];
+    /* While it is sent: results that came, and PREPAREs (each with a Sync of its own) that go
+     * before. */
+    int prepares_left;
+    const pg_statement_t *preparing[PG_LINK_STEPS_MAX];
+    int prepares;
+    int results_count;
+    PGresult *results[PG_LINK_STEPS_MAX];
+    /* How it failed. */
+    err_code_t code;
+    bool unknown;
+    char sqlstate[6];
+    char *message;
+    char *constraint;
+    int failed_step;
+} request_t;
+
+typedef enum { LINK_CLOSED, LINK_WAITING, LINK_DIALING, LINK_SETTING_UP, LINK_UP } link_state_t;
+
+struct pg_link {
+    loop_t *loop;
+    pg_link_options_t options;
+    char *name, *setup_sql;
+    pg_target_t *target;
+    link_state_t state;
+    pg_dial_t *dial;
+    unsigned attempts; /* since the last time it was up */
+    unsigned dialed;   /* in all */
+    PGconn *conn;
+    loop_fd_t *fd;
+    loop_timer_t *retry_timer, *setup_timer, *tick;
+    PGresult *setup_result;
+    char reason[REASON_SIZE];
+    char logged[REASON_SIZE];
+    const pg_statement_t *prepared[PREPARED_MAX];
+    int prepared_count;
+    request_t *waiting, *sent, *refused; /* lists in order */
+    size_t waiting_count, sent_count, refused_count;
+    int64_t
+        progress_us; /* when the server last said something, or was asked while nothing was open */
+    bool flush_deferred, reset_wanted;
+    bool destroying;
+    metric_t *metric_up, *metric_waiting, *metric_sent, *metric_connects, *metric_losses,
+        *metric_time;
+};
+
+/* ---- requests ---- */
+
+static size_t s_param_size(const pg_param_t *param)
+{
+    if (!param->data)
+        return 0;
+    return param->size < 0 ? strlen(param->data) + 1 : (size_t)param->size;
+}
+
+static request_t *s_request_new(const pg_step_t *steps, int count)
+{
+    size_t size = sizeof(request_t);
+    for (int i = 0; i < count; i++) {
+        size += (size_t)steps[i].statement->param_count * sizeof(pg_param_t);
+        for (int p = 0; p < steps[i].statement->param_count; p++)
+            size += s_param_size(&steps[i].params[p]);
+    }
+    request_t *self = malloc(size);
+    if (!self)
+        abort(); /* sizes were bounded by validation and by the batch's limit */
+    memset(self, 0, sizeof *self);
+    self->count = count;
+    self->failed_step = -1;
+    char *at = (char *)(self + 1);
+    for (int i = 0; i < count; i++) {
+        self->statements[i] = steps[i].statement;
+        self->params[i] = (pg_param_t *)(void *)at;
+        at += (size_t)steps[i].statement->param_count * sizeof(pg_param_t);
+    }
+    for (int i = 0; i < count; i++)
+        for (int p = 0; p < steps[i].statement->param_count; p++) {
+            pg_param_t *copy = &self->params[i][p];
+            *copy = steps[i].params[p];
+            size_t bytes = s_param_size(copy);
+            if (!copy->data)
+                continue;
+            if (bytes > 0)
+                memcpy(at, copy->data, bytes);
+            copy->data = at;
+            at += bytes;
+        }
+    return self;
+}
+
+static void s_request_forget_results(request_t *self)
+{
+    for (int i = 0; i < self->results_count; i++)
+        PQclear(self->results[i]);
+    self->results_count = 0;
+    free(self->message);
+    free(self->constraint);
+    self->message = self->constraint = NULL;
+    self->code = ERR_OK;
+    self->unknown = false;
+    self->sqlstate[0] = '\0';
+    self->failed_step = -1;
+    self->prepares = self->prepares_left = 0;
+}
+
+/* Tells the outcome and frees. The request is in no list any more. */
+static void s_finish(pg_link_t *self, request_t *request)
+{
+    pg_outcome_t outcome = {
+        .code = request->code,
+        .unknown = request->unknown,
+        .message = request->message ? request->message : "",
+        .constraint = request->constraint,
+        .failed_step = request->failed_step,
+        .count = request->code == ERR_OK ? request->results_count : 0,
+        .results = request->results,
+    };
+    memcpy(outcome.sqlstate, request->sqlstate, sizeof outcome.sqlstate);
+    metric_observe(self->metric_time, clock_mono_us() - request->given_us);
+    request->fn(request->arg, &outcome);
+    s_request_forget_results(request);
+    free(request);
+}
+
+static void s_fail(request_t *request, err_code_t code, bool unknown, const char *message)
+{
+    request->code = code;
+    request->unknown = unknown;
+    if (!request->message)
+        request->message = strdup(message);
+}
+
+static void s_count(pg_link_t *self)
+{
+    metric_set(self->metric_waiting, (int64_t)self->waiting_count);
+    metric_set(self->metric_sent, (int64_t)self->sent_count);
+}
+
+/* ---- state ---- */
+
+static void s_dial(pg_link_t *self);
+static void s_pump(pg_link_t *self);
+
+static void s_set_reason(pg_link_t *self, const char *reason)
+{
+    snprintf(self->reason, sizeof self->reason, "%s", reason);
+}
+
+static void s_on_retry(void *arg)
+{
+    s_dial(arg);
+}
+
+/* The connection is gone, or could not be made. The one way out of all states above WAITING. */
+static void s_down(pg_link_t *self, const char *reason)
+{
+    bool was_up = self->state == LINK_UP;
+    char text[REASON_SIZE];
+    snprintf(text, sizeof text, "%s", reason);
+    pg_dial_destroy(&self->dial);
+    loop_fd_destroy(&self->fd);
+    loop_timer_stop(self->setup_timer);
+    if (self->setup_result)
+        PQclear(self->setup_result);
+    self->setup_result = NULL;
+    if (self->conn)
+        PQfinish(self->conn);
+    self->conn = NULL;
+    self->prepared_count = 0;
+    self->reset_wanted = false;
+    self->state = LINK_WAITING;
+    s_set_reason(self, text);
+    if (strcmp(self->logged, text) != 0) {
+        log_warn("database away", log_str("link", self->name), log_str("reason", text), LOG_END);
+        snprintf(self->logged, sizeof self->logged, "%s", text);
+    }
+    /* What was sent: reads go back to the head of the queue, the rest ends with unknown outcome. */
+    request_t *lost = self->sent, *request, *next;
+    self->sent = NULL;
+    self->sent_count = 0;
+    request_t *again = NULL;
+    DL_FOREACH_SAFE(lost, request, next)
+    {
+        DL_DELETE(lost, request);
+        if (request->repeatable && !self->destroying) {
+            s_request_forget_results(request);
+            DL_APPEND(again, request);
+            self->waiting_count++;
+        } else {
+            if (request->code == ERR_OK || request->unknown)
+                s_fail(request, ERR_UNAVAILABLE, true, text);
+            DL_APPEND(self->refused, request);
+            self->refused_count++;
+        }
+    }
+    DL_CONCAT(again, self->waiting);
+    self->waiting = again;
+    unsigned shift = self->attempts < 6 ? self->attempts : 6;
+    unsigned delay = BACKOFF_MIN_MS << shift;
+    delay = delay > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : delay;
+    delay = delay / 2 + randombytes_uniform(delay / 2 + 1);
+    self->attempts++;
+    if (!self->destroying)
+        loop_timer_start(self->retry_timer, delay, 0);
+    metric_set(self->metric_up, 0);
+    s_count(self);
+    if (was_up) {
+        metric_inc(self->metric_losses);
+        if (self->options.on_state && !self->destroying)
+            self->options.on_state(self->options.arg, false);
+    }
+}
+
+/* What ended without an answer is told at the end of the turn. */
+static void s_tell_refused(void *arg)
+{
+    pg_link_t *self = arg;
+    while (self->refused) {
+        request_t *request = self->refused;
+        DL_DELETE(self->refused, request);
+        self->refused_count--;
+        s_finish(self, request);
+    }
+}
+
+static void s_lose(pg_link_t *self, const char *reason)
+{
+    s_down(self, reason);
+    loop_defer(self->loop, s_tell_refused, self);
+}
+
+static void s_lose_conn(pg_link_t *self)
+{
+    char text[REASON_SIZE];
+    snprintf(text, sizeof text, "%s", PQerrorMessage(self->conn));
+    for (char *c = text; *c; c++)
+        if (*c == '\n')
+            *c = ' ';
+    size_t n = strlen(text);
+    while (n > 0 && text[n - 1] == ' ')
+        text[--n] = '\0';
+    s_lose(self, n > 0 ? text : "the connection was closed");
+}
+
+/* ---- connecting ---- */
+
+static void s_up(pg_link_t *self)
+{
+    self->state = LINK_UP;
+    self->attempts = 0;
+    self->reason[0] = '\0';
+    self->logged[0] = '\0';
+    self->progress_us = clock_mono_us();
+    metric_set(self->metric_up, 1);
+    metric_inc(self->metric_connects);
+    log_debug("database connected", log_str("link", self->name), LOG_END);
+    if (self->options.on_state)
+        self->options.on_state(self->options.arg, true);
+    if (self->state == LINK_UP)
+        s_pump(self);
+}
+
+static void s_on_fd(void *arg, int events);
+
+static void s_flush(pg_link_t *self)
+{
+    int left = PQflush(self->conn);
+    if (left < 0) {
+        s_lose_conn(self);
+        return;
+    }
+    loop_fd_want(self->fd, left > 0 ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+/* The setup queries answered: judge the last result. */
+static void s_setup_done(pg_link_t *self)
+{
+    loop_timer_stop(self->setup_timer);
+    if (self->options.check_sql && !self->options.check(self->options.arg, self->setup_result)) {
+        s_lose(self,
+               self->reason[0] ? self->reason : "the database is not the one that was expected");
+        return;
+    }
+    PQclear(self->setup_result);
+    self->setup_result = NULL;
+    if (!PQenterPipelineMode(self->conn)) {
+        s_lose_conn(self);
+        return;
+    }
+    s_up(self);
+}
+
+static void s_setup_failed(pg_link_t *self, const PGresult *result)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    if (sqlstate && message && self->options.on_setup_error)
+        self->options.on_setup_error(self->options.arg, sqlstate, message);
+    s_lose(self, message ? message : "the connection was lost while it was set up");
+}
+
+static void s_read_setup(pg_link_t *self)
+{
+    while (!PQisBusy(self->conn)) {
+        PGresult *result = PQgetResult(self->conn);
+        if (!result) {
+            s_setup_done(self);
+            return;
+        }
+        ExecStatusType status = PQresultStatus(result);
+        if (status == PGRES_COMMAND_OK) {
+            PQclear(result);
+            continue;
+        }
+        PQclear(self->setup_result);
+        self->setup_result = result;
+        if (status != PGRES_TUPLES_OK) {
+            s_setup_failed(self, result);
+            return;
+        }
+    }
+}
+
+static void s_on_setup_timeout(void *arg)
+{
+    s_lose(arg, "the database does not answer");
+}
+
+static void s_on_dialed(void *arg, PGconn *conn, const char *reason)
+{
+    pg_link_t *self = arg;
+    pg_dial_destroy(&self->dial);
+    if (!conn) {
+        s_lose(self, reason[0] ? reason : "cannot connect");
+        return;
+    }
+    self->conn = conn;
+    self->state = LINK_SETTING_UP;
+    self->fd = loop_fd_new(self->loop, PQsocket(conn), s_on_fd, self);
+    if (!PQsendQuery(conn, self->setup_sql)) {
+        s_lose_conn(self);
+        return;
+    }
+    loop_timer_start(self->setup_timer, self->options.setup_timeout_ms, 0);
+    s_flush(self);
+}
+
+static void s_dial(pg_link_t *self)
+{
+    self->state = LINK_DIALING;
+    self->dial = pg_dial_start(self->loop, self->target, self->dialed++, CONNECT_TIMEOUT_MS,
+                               s_on_dialed, self);
+}
+
+/* ---- sending ---- */
+
+static bool s_is_prepared(const pg_link_t *self, const pg_statement_t *statement)
+{
+    for (int i = 0; i < self->prepared_count; i++)
+        if (self->prepared[i] == statement)
+            return true;
+    return false;
+}
+
+static void s_unprepare(pg_link_t *self, const pg_statement_t *statement)
+{
+    for (int i = 0; i < self->prepared_count; i++)
+        if (self->prepared[i] == statement)
+            self->prepared[i] = self->prepared[--self->prepared_count];
+}
+
+/* PREPARE in a transaction of its own, so that the failure of another statement does not skip it.
+ */
+static bool s_send_prepare(pg_link_t *self, request_t *request, const pg_statement_t *statement)
+{
+    assert(self->prepared_count < PREPARED_MAX);
+    if (!PQsendPrepare(self->conn, statement->name, statement->sql,
+                       statement->types ? statement->param_count : 0, statement->types) ||
+        !PQpipelineSync(self->conn))
+        return false;
+    self->prepared[self->prepared_count++] = statement;
+    request->preparing[request->prepares++] = statement;
+    request->prepares_left++;
+    return true;
+}
+
+static bool s_send_step(pg_link_t *self, const pg_statement_t *statement, const pg_param_t *params)
+{
+    const char *values[PG_LINK_PARAMS_MAX];
+    int lengths[PG_LINK_PARAMS_MAX], formats[PG_LINK_PARAMS_MAX];
+    for (int i = 0; i < statement->param_count; i++) {
+        values[i] = params[i].data;
+        lengths[i] = params[i].size < 0 ? 0 : params[i].size;
+        formats[i] = params[i].size < 0 ? 0 : 1;
+    }
+    return PQsendQueryPrepared(self->conn, statement->name, statement->param_count, values, lengths,
+                               formats, statement->binary_results ? 1 : 0) == 1;
+}
+
+static bool s_send(pg_link_t *self, request_t *request)
+{
+    for (int i = 0; i < request->count; i++)
+        if (!s_is_prepared(self, request->statements[i]) &&
+            !s_send_prepare(self, request, request->statements[i]))
+            return false;
+    for (int i = 0; i < request->count; i++)
+        if (!s_send_step(self, request->statements[i], request->params[i]))
+            return false;
+    return PQpipelineSync(self->conn) == 1;
+}
+
+static void s_pump(pg_link_t *self)
+{
+    if (self->state != LINK_UP)
+        return;
+    bool sent = false;
+    while (self->waiting && self->sent_count < self->options.pipeline_max) {
+        request_t *request = self->waiting;
+        DL_DELETE(self->waiting, request);
+        self->waiting_count--;
+        if (!self->sent)
+            self->progress_us = clock_mono_us();
+        DL_APPEND(self->sent, request);
+        self->sent_count++;
+        sent = true;
+        if (!s_send(self, request)) {
+            s_lose_conn(self);
+            return;
+        }
+    }
+    s_count(self);
+    if (sent)
+        s_flush(self);
+}
+
+static void s_pump_deferred(void *arg)
+{
+    pg_link_t *self = arg;
+    self->flush_deferred = false;
+    s_pump(self);
+}
+
+/* All that one turn of the loop gives goes out together. */
+static void s_pump_soon(pg_link_t *self)
+{
+    if (self->flush_deferred)
+        return;
+    self->flush_deferred = true;
+    loop_defer(self->loop, s_pump_deferred, self);
+}
+
+/* ---- receiving ---- */
+
+static err_code_t s_code_of(const char *sqlstate)
+{
+    if (strcmp(sqlstate, "57014") == 0)
+        return ERR_TIMEOUT;
+    /* Connection exceptions, shutdowns, too many connections, read-only after a failover. */
+    if (strncmp(sqlstate, "08", 2) == 0 || strncmp(sqlstate, "57P", 3) == 0 ||
+        strncmp(sqlstate, "53", 2) == 0 || strcmp(sqlstate, "25006") == 0 || sqlstate[0] == '\0')
+        return ERR_UNAVAILABLE;
+    return ERR_INTERNAL;
+}
+
+/* Does the server close the connection after this error? Then a commit may have happened before it.
+ */
+static bool s_is_fatal(const PGresult *result, const char *sqlstate)
+{
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    return sqlstate[0] == '\0' || (severity && strcmp(severity, "ERROR") != 0);
+}
+
+static void s_note_error(pg_link_t *self, request_t *request, const PGresult *result, int step)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+    sqlstate = sqlstate ? sqlstate : "";
+    if (request->code != ERR_OK)
+        return; /* the first error is the cause */
+    snprintf(request->sqlstate, sizeof request->sqlstate, "%s", sqlstate);
+    request->constraint = constraint ? strdup(constraint) : NULL;
+    request->failed_step = step;
+    s_fail(request, s_code_of(sqlstate), s_is_fatal(result, sqlstate),
+           message ? message : "connection lost");
+    /* The server forgot a statement or its plan does not fit any more, or it became a standby:
+     * begin anew. */
+    if (strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "0A000") == 0 ||
+        strcmp(sqlstate, "25006") == 0)
+        self->reset_wanted = true;
+}
+
+/* One result of the pipeline, for the oldest request. Takes result. */
+static void s_on_result(pg_link_t *self, PGresult *result)
+{
+    request_t *request = self->sent;
+    ExecStatusType status = PQresultStatus(result);
+    if (request->prepares_left > 0) {
+        const pg_statement_t *statement =
+            request->preparing[request->prepares - request->prepares_left];
+        if (status == PGRES_PIPELINE_SYNC)
+            request->prepares_left--;
+        else if (status != PGRES_COMMAND_OK) {
+            s_unprepare(self, statement);
+            s_note_error(self, request, result, -1);
+        }
+        PQclear(result);
+        return;
+    }
+    if (status == PGRES_PIPELINE_SYNC) {
+        PQclear(result);
+        DL_DELETE(self->sent, request);
+        self->sent_count--;
+        if (request->code == ERR_OK && request->results_count != request->count)
+            s_fail(request, ERR_UNAVAILABLE, true, "results are missing");
+        s_finish(self, request);
+        return;
+    }
+    if (status == PGRES_FATAL_ERROR)
+        s_note_error(self, request, result, request->results_count);
+    if (request->code == ERR_OK && request->results_count < request->count &&
+        (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)) {
+        request->results[request->results_count++] = result;
+        return;
+    }
+    if (request->code == ERR_OK)
+        s_fail(request, ERR_UNAVAILABLE, true, "unexpected result");
+    PQclear(result);
+}
+
+static void s_read_results(pg_link_t *self)
+{
+    int nulls = 0;
+    while (self->state == LINK_UP && self->sent && !PQisBusy(self->conn)) {
+        PGresult *result = PQgetResult(self->conn);
+        if (result) {
+            nulls = 0;
+            s_on_result(self, result);
+        } else if (++nulls > 2) {
+            s_lose(self, "the pipeline lost its order");
+            return;
+        }
+        if (self->state == LINK_UP && PQstatus(self->conn) == CONNECTION_BAD) {
+            s_lose_conn(self);
+            return;
+        }
+    }
+    if (self->state == LINK_UP && self->reset_wanted)
+        s_lose(self, "started anew");
+}
+
+static void s_on_fd(void *arg, int events)
+{
+    pg_link_t *self = arg;
+    if ((events & UV_READABLE) && !PQconsumeInput(self->conn)) {
+        /* Results that came before the end are still there. */
+        if (self->state == LINK_UP)
+            s_read_results(self);
+        if (self->conn && (self->state == LINK_UP || self->state == LINK_SETTING_UP))
+            s_lose_conn(self);
+        return;
+    }
+    self->progress_us = clock_mono_us();
+    if (self->state == LINK_SETTING_UP)
+        s_read_setup(self);
+    else
+        s_read_results(self);
+    if (self->state == LINK_UP)
+        s_pump(self);
+    if (self->conn && (self->state == LINK_UP || self->state == LINK_SETTING_UP))
+        s_flush(self);
+}
+
+/* ---- deadlines ---- */
+
+static void s_expire_waiting(pg_link_t *self)
+{
+    int64_t now_ms = clock_unix_ms();
+    request_t *request, *next;
+    DL_FOREACH_SAFE(self->waiting, request, next)
+    {
+        if (request->deadline_ms == 0 || now_ms < request->deadline_ms - DEADLINE_MARGIN_MS)
+            continue;
+        DL_DELETE(self->waiting, request);
+        self->waiting_count--;
+        s_fail(request, ERR_UNAVAILABLE, false,
+               self->state == LINK_UP ? "the database is too slow" : "the database is away");
+        DL_APPEND(self->refused, request);
+        self->refused_count++;
+    }
+    if (self->refused)
+        s_tell_refused(self);
+}
+
+static void s_on_tick(void *arg)
+{
+    pg_link_t *self = arg;
+    if (self->waiting)
+        s_expire_waiting(self);
+    unsigned silence_ms = self->options.statement_timeout_ms
+                              ? self->options.statement_timeout_ms + SILENCE_MS
+                              : SILENCE_DEFAULT_MS;
+    if (self->state == LINK_UP && self->sent &&
+        clock_mono_us() - self->progress_us > (int64_t)silence_ms * 1000)
+        s_lose(self, "the database does not answer");
+    if (!self->waiting && !self->sent)
+        loop_timer_stop(self->tick);
+}
+
+/* ---- life ---- */
+
+static char *s_setup_sql(const pg_link_options_t *options)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        abort();
+    /* The server notices a dead client's machine, whose locks would block others. */
+    fprintf(out,
+            "SET tcp_keepalives_idle=10; SET tcp_keepalives_interval=5; SET tcp_keepalives_count=3;"
+            " SET timezone='UTC';");
+    if (options->settings)
+        fprintf(out, " %s;", options->settings);
+    fprintf(out, " %s; SET statement_timeout=%u",
+            options->check_sql ? options->check_sql : "SELECT", options->statement_timeout_ms);
+    fclose(out);
+    return text;
+}
+
+pg_link_t *pg_link_new(loop_t *loop, const pg_link_options_t *options, err_t *err)
+{
+    char application[64];
+    snprintf(application, sizeof application, "parley-store %s", options->name);
+    pg_target_t *target = pg_target_new(options->conninfo, application, err);
+    if (!target)
+        return NULL;
+    pg_link_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->loop = loop;
+    self->options = *options;
+    if (self->options.pipeline_max == 0)
+        self->options.pipeline_max = 1;
+    if (self->options.queue_max == 0)
+        self->options.queue_max = 1000;
+    if (self->options.setup_timeout_ms == 0)
+        self->options.setup_timeout_ms = SETUP_TIMEOUT_MS;
+    self->name = strdup(options->name);
+    self->setup_sql = s_setup_sql(options);
+    self->target = target;
+    self->retry_timer = loop_timer_new(loop, s_on_retry, self);
+    self->setup_timer = loop_timer_new(loop, s_on_setup_timeout, self);
+    self->tick = loop_timer_new(loop, s_on_tick, self);
+    s_set_reason(self, "not connected yet");
+    char labels[64];
+    snprintf(labels, sizeof labels, "link=\"%s\"", self->name);
+    self->metric_up =
+        metrics_gauge("parley_store_database_up", "1 while the connection is up", labels);
+    self->metric_waiting = metrics_gauge("parley_store_database_waiting",
+                                         "transactions waiting for being sent", labels);
+    self->metric_sent =
+        metrics_gauge("parley_store_database_sent", "transactions sent, not answered", labels);
+    self->metric_connects =
+        metrics_counter("parley_store_database_connects_total", "connections made", labels);
+    self->metric_losses =
+        metrics_counter("parley_store_database_losses_total", "connections lost", labels);
+    self->metric_time = metrics_latency("parley_store_database_seconds",
+                                        "time of a transaction, waiting included", labels);
+    return self;
+}
+
+void pg_link_open(pg_link_t *self)
+{
+    if (self->state == LINK_CLOSED)
+        s_dial(self);
+}
+
+bool pg_link_is_up(const pg_link_t *self)
+{
+    return self->state == LINK_UP;
+}
+
+const char *pg_link_reason(const pg_link_t *self)
+{
+    return self->state == LINK_UP ? "" : self->reason;
+}
+
+size_t pg_link_load(const pg_link_t *self)
+{
+    return self->waiting_count + self->sent_count;
+}
+
+static void s_give(pg_link_t *self, request_t *request)
+{
+    request->given_us = clock_mono_us();
+    if (self->waiting_count >= self->options.queue_max) {
+        s_fail(request, ERR_LIMIT_EXCEEDED, false, "the queue is full");
+        DL_APPEND(self->refused, request);
+        self->refused_count++;
+        loop_defer(self->loop, s_tell_refused, self);
+        return;
+    }
+    DL_APPEND(self->waiting, request);
+    self->waiting_count++;
+    if (!loop_timer_is_active(self->tick))
+        loop_timer_start(self->tick, TICK_MS, TICK_MS);
+    if (self->state == LINK_UP)
+        s_pump_soon(self);
+}
+
+void pg_link_run(pg_link_t *self,
+                 const pg_step_t *steps,
+                 int count,
+                 int64_t deadline_ms,
+                 pg_done_fn fn,
+                 void *arg)
+{
+    assert(count > 0 && count <= PG_LINK_STEPS_MAX);
+    request_t *request = s_request_new(steps, count);
+    request->fn = fn;
+    request->arg = arg;
+    request->deadline_ms = deadline_ms;
+    s_give(self, request);
+}
+
+void pg_link_read(pg_link_t *self,
+                  const pg_statement_t *statement,
+                  const pg_param_t *params,
+                  int64_t deadline_ms,
+                  pg_done_fn fn,
+                  void *arg)
+{
+    pg_step_t step = {.statement = statement, .params = params};
+    pg_link_read_steps(self, &step, 1, deadline_ms, fn, arg);
+}
+
+void pg_link_read_steps(pg_link_t *self,
+                        const pg_step_t *steps,
+                        int count,
+                        int64_t deadline_ms,
+                        pg_done_fn fn,
+                        void *arg)
+{
+    assert(count > 0 && count <= PG_LINK_STEPS_MAX);
+    request_t *request = s_request_new(steps, count);
+    request->fn = fn;
+    request->arg = arg;
+    request->deadline_ms = deadline_ms;
+    request->repeatable = true;
+    s_give(self, request);
+}
+
+static void s_reset_deferred(void *arg)
+{
+    pg_link_t *self = arg;
+    if (self->state == LINK_UP || self->state == LINK_SETTING_UP)
+        s_lose(self, "started anew");
+}
+
+void pg_link_reset(pg_link_t *self)
+{
+    loop_defer(self->loop, s_reset_deferred, self);
+}
+
+void pg_link_destroy(pg_link_t **self_p)
+{
+    pg_link_t *self = *self_p;
+    if (!self)
+        return;
+    *self_p = NULL;
+    self->destroying = true;
+    if (self->state > LINK_WAITING)
+        s_down(self, "shutting down");
+    request_t *request, *next;
+    DL_FOREACH_SAFE(self->waiting, request, next)
+    {
+        DL_DELETE(self->waiting, request);
+        s_fail(request, ERR_UNAVAILABLE, false, "shutting down");
+        DL_APPEND(self->refused, request);
+    }
+    s_tell_refused(self);
+    loop_defer_cancel(self->loop, s_tell_refused, self);
+    loop_defer_cancel(self->loop, s_pump_deferred, self);
+    loop_defer_cancel(self->loop, s_reset_deferred, self);
+    loop_timer_destroy(&self->retry_timer);
+    loop_timer_destroy(&self->setup_timer);
+    loop_timer_destroy(&self->tick);
+    pg_target_destroy(&self->target);
+    free(self->name);
+    free(self->setup_sql);
+    free(self);
+}
+
+/* ---- binary values ---- */
+
+int64_t pg_bigint(const PGresult *result, int row, int column)
+{
+    uint64_t raw;
+    memcpy(&raw, PQgetvalue(result, row, column), sizeof raw);
+    return (int64_t)be64toh(raw);
+}
+
+bool pg_bool(const PGresult *result, int row, int column)
+{
+    return PQgetvalue(result, row, column)[0] != 0;
+}
+
+int64_t pg_unix_us(const PGresult *result, int row, int column)
+{
+    return pg_bigint(result, row, column) + PG_EPOCH_S * INT64_C(1000000);
+}
+
+void pg_put_int64(int64_t value, char out[8])
+{
+    uint64_t raw = htobe64((uint64_t)value);
+    memcpy(out, &raw, sizeof raw);
+}
+
+void pg_put_unix_us(int64_t unix_us, char out[8])
+{
+    pg_put_int64(unix_us - PG_EPOCH_S * INT64_C(1000000), out);
+}

@@ -1,0 +1,30 @@
+/* store/reader_sql.h: the statements that read the log. All results are binary. */
+#ifndef PARLEY_STORE_READER_SQL_H
+#define PARLEY_STORE_READER_SQL_H
+
+#include <stdbool.h>
+
+#include "store/pg_link.h"
+
+/* Pages: $1 room, $2 after, $3 before (exclusive, int8), $4 limit (int8), with a filter $5 pattern.
+ * Rows: MESSAGE_COLUMNS, forward oldest first, else newest first. */
+const pg_statement_t *reader_sql_page(bool forward, bool filtered);
+
+/* $1 room: no row, or last_seq and first_seq. */
+extern const pg_statement_t reader_sql_head;
+
+/* Events: $1 room, $2 after, $3 limit, $4 ceiling of their bodies' bytes (the first one counts
+ * not). Rows, at least one: head, first, type (null if there are no events: one row then),
+ * MESSAGE_COLUMNS. One snapshot. */
+extern const pg_statement_t reader_sql_replay_after;
+/* The same with $2 the number of the newest events wanted. */
+extern const pg_statement_t reader_sql_replay_last;
+
+/* $1 rooms: head and first of each, in the order given. */
+extern const pg_statement_t reader_sql_heads;
+
+/* For heads that wait for writers: begin; $1 rooms in byte order: locks them as a writer does and
+ * returns head and first of each; and rollback, so that nothing is written. */
+extern const pg_statement_t reader_sql_begin, reader_sql_settle, reader_sql_rollback;
+
+#endif

@@ -1,0 +1,501 @@
+#include "store/writer.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "store/arguments.h"
+#include "store/batch.h"
+#include "store/fault.h"
+#include "store/writer_sql.h"
+
+enum {
+    QUEUE_MAX = 10000,
+    QUEUE_BYTES_MAX = 64 * 1024 * 1024,
+    BATCH_BYTES_MAX = 8 * 1024 * 1024,
+    DEADLINE_MARGIN_MS = 150, /* for the answer's way back */
+    TICK_MS = 50,
+    PAUSE_MS = 100, /* before the next attempt after a failure that is likely to come again */
+    PAYLOAD_MAX = 1024 * 1024,
+};
+
+/* One call. The message's strings are borrowed from the call's arguments. */
+typedef struct post {
+    struct post *prev, *next;
+    store_call_t *call;
+    message_t message;
+    size_t bytes;
+    bool maybe_done; /* it was in a batch whose outcome is unknown */
+    bool careful;    /* its room is guarded, or it may be stored already */
+} post_t;
+
+struct writer {
+    loop_t *loop;
+    database_t *database;
+    publisher_t *publisher;
+    post_t *queue; /* in order of arrival */
+    size_t queue_count, queue_bytes;
+    batch_t batch; /* under way, if posts[0] */
+    post_t *posts[BATCH_MAX];
+    bool is_fresh[BATCH_MAX]; /* of a leader: it was inserted now, not found */
+    bool is_found[BATCH_MAX];
+    int64_t sent_us;
+    int batch_limit; /* smaller than BATCH_MAX while a bad row is looked for */
+    bool busy, kick_deferred, stopped;
+    loop_timer_t *tick, *pause;
+    buffer_t payload;
+    metric_t *metric_queue, *metric_queue_bytes, *metric_batch, *metric_commit, *metric_careful,
+        *metric_retries, *metric_duplicates, *metric_splits, *metric_expired;
+};
+
+static void s_kick_soon(writer_t *self);
+
+/* ---- the queue ---- */
+
+static void s_count(writer_t *self)
+{
+    metric_set(self->metric_queue, (int64_t)self->queue_count);
+    metric_set(self->metric_queue_bytes, (int64_t)self->queue_bytes);
+}
+
+static void s_enqueue(writer_t *self, post_t *post)
+{
+    DL_APPEND(self->queue, post);
+    self->queue_count++;
+    self->queue_bytes += post->bytes;
+    if (!loop_timer_is_active(self->tick))
+        loop_timer_start(self->tick, TICK_MS, TICK_MS);
+}
+
+static void s_dequeue(writer_t *self, post_t *post)
+{
+    DL_DELETE(self->queue, post);
+    self->queue_count--;
+    self->queue_bytes -= post->bytes;
+}
+
+/* The end of a post that cannot be written in time. */
+static void s_give_up(writer_t *self, post_t *post)
+{
+    pg_outcome_t outcome = {.code = ERR_UNAVAILABLE, .unknown = post->maybe_done, .message = ""};
+    if (pg_link_is_up(database_writer(self->database)) && !self->stopped)
+        outcome.code = ERR_TIMEOUT;
+    if (post->maybe_done) /* it may be in the log: then the gateways are to find it */
+        publisher_head(self->publisher, post->message.room, post->message.room_size);
+    metric_inc(self->metric_expired);
+    store_call_fail_database(post->call, &outcome);
+    free(post);
+}
+
+static void s_on_tick(void *arg)
+{
+    writer_t *self = arg;
+    int64_t now_ms = clock_unix_ms();
+    post_t *post, *next;
+    DL_FOREACH_SAFE(self->queue, post, next)
+    {
+        if (now_ms < post->call->deadline_ms - DEADLINE_MARGIN_MS)
+            continue;
+        s_dequeue(self, post);
+        s_give_up(self, post);
+    }
+    s_count(self);
+    if (!self->queue)
+        loop_timer_stop(self->tick);
+}
+
+/* ---- results ---- */
+
+static void s_answer(store_call_t *call, const buffer_t *payload)
+{
+    store_call_answer(call, payload->data, payload->size);
+}
+
+/* The batch is in the log. For each leader: its event, if it is new, and answers to all that sent
+ * it. */
+static void s_finish_batch(writer_t *self)
+{
+    const char *epoch = database_epoch(self->database);
+    FAULT_EXIT("exit_after_commit");
+    for (int i = 0; i < self->batch.count; i++) {
+        post_t *post = self->posts[i];
+        if (!batch_is_leader(&self->batch, i) || !self->is_found[i])
+            continue;
+        message_t *message = &post->message;
+        cursor_base_t base = message_cursor_base(epoch, message->room, message->room_size);
+        buffer_clear(&self->payload);
+        message_print(&self->payload, message, &base);
+        assert(!self->payload.failed);
+        if (self->is_fresh[i]) {
+            publisher_event(self->publisher, message->room, message->room_size, message->seq,
+                            "createMessage", self->payload.data, self->payload.size);
+        } else { /* whoever wrote it may have died before publishing it */
+            publisher_head(self->publisher, message->room, message->room_size);
+            metric_inc(self->metric_duplicates);
+        }
+        /* The leader last: the message's strings live in its call. */
+        for (int j = self->batch.count - 1; j >= i; j--) {
+            post_t *same = self->posts[j];
+            if (!same || self->batch.leader[j] != i)
+                continue;
+            const char *handle = same->call->handle;
+            if (strlen(handle) == message->handle_size &&
+                memcmp(handle, message->handle, message->handle_size) == 0)
+                s_answer(same->call, &self->payload);
+            else
+                store_call_fail(same->call, ERR_CONFLICT, "\"argument\":\"messageId\"",
+                                "messageId names a message of somebody else in this room");
+            self->posts[j] = NULL;
+            if (j != i)
+                free(same);
+        }
+        free(post);
+    }
+}
+
+/* Puts what is left of the batch back at the head of the queue. */
+static void s_requeue(writer_t *self, bool maybe_done, bool careful)
+{
+    post_t *again = NULL;
+    for (int i = 0; i < self->batch.count; i++) {
+        post_t *post = self->posts[i];
+        if (!post)
+            continue;
+        self->posts[i] = NULL;
+        post->maybe_done = post->maybe_done || maybe_done;
+        post->careful = post->careful || careful;
+        /* What a found row put into the message is not its own. */
+        post->message.handle = post->call->handle;
+        post->message.handle_size = strlen(post->call->handle);
+        if (self->stopped) {
+            s_give_up(self, post);
+            continue;
+        }
+        DL_APPEND(again, post);
+        self->queue_count++;
+        self->queue_bytes += post->bytes;
+    }
+    DL_CONCAT(again, self->queue);
+    self->queue = again;
+    if (self->queue && !loop_timer_is_active(self->tick))
+        loop_timer_start(self->tick, TICK_MS, TICK_MS);
+}
+
+/* Rows begin with room, id, seq, created_at. With stored, handle and body follow: of who was first.
+ */
+static void s_take_rows(writer_t *self, const PGresult *rows, bool stored)
+{
+    for (int row = 0; row < PQntuples(rows); row++) {
+        int index =
+            batch_find(&self->batch, PQgetvalue(rows, row, 0), (size_t)PQgetlength(rows, row, 0),
+                       (const unsigned char *)PQgetvalue(rows, row, 1));
+        if (index < 0)
+            continue;
+        message_t *message = &self->posts[index]->message;
+        self->is_found[index] = true;
+        message->seq = (uint64_t)pg_bigint(rows, row, 2);
+        message->created_us = pg_unix_us(rows, row, 3);
+        if (stored) {
+            message->handle = PQgetvalue(rows, row, 4);
+            message->handle_size = (size_t)PQgetlength(rows, row, 4);
+            message->body = PQgetvalue(rows, row, 5);
+            message->body_size = (size_t)PQgetlength(rows, row, 5);
+        } else {
+            self->is_fresh[index] = true;
+        }
+    }
+}
+
+static void s_pause(writer_t *self)
+{
+    loop_timer_start(self->pause, PAUSE_MS, 0);
+}
+
+/* One bad row fails its batch: halve it until the row stands alone, then fail only that. */
+static void s_split(writer_t *self, const pg_outcome_t *outcome)
+{
+    metric_inc(self->metric_splits);
+    if (self->batch.count > 1) {
+        self->batch_limit = (self->batch.count + 1) / 2;
+        s_requeue(self, false, false);
+        return;
+    }
+    post_t *post = self->posts[0];
+    self->posts[0] = NULL;
+    self->batch_limit = BATCH_MAX;
+    store_call_fail_database(post->call, outcome);
+    free(post);
+}
+
+static bool s_is_transient(const char *sqlstate)
+{
+    return strcmp(sqlstate, "40P01") == 0 || strcmp(sqlstate, "40001") == 0 ||
+           strcmp(sqlstate, "55P03") == 0;
+}
+
+static void s_on_failed(writer_t *self, const pg_outcome_t *outcome)
+{
+    if (outcome->code == ERR_INTERNAL && strcmp(outcome->sqlstate, "23505") == 0) {
+        metric_inc(self->metric_careful);
+        s_requeue(self, false, true);
+    } else if (outcome->code == ERR_INTERNAL && !s_is_transient(outcome->sqlstate)) {
+        s_split(self, outcome);
+    } else {
+        /* The database is away or slow: the same messages again, until their deadlines. */
+        metric_inc(self->metric_retries);
+        log_warn("batch failed, it is tried again", log_int("messages", self->batch.count),
+                 log_str("reason", outcome->message), log_bool("unknown", outcome->unknown),
+                 LOG_END);
+        s_requeue(self, outcome->unknown, outcome->unknown);
+        if (!self->stopped)
+            s_pause(self);
+    }
+}
+
+/* A batch went through: the search for a bad row, if there is one, may take larger steps again. */
+static void s_widen(writer_t *self)
+{
+    self->batch_limit = self->batch_limit * 2 > BATCH_MAX ? BATCH_MAX : self->batch_limit * 2;
+}
+
+static void s_end_batch(writer_t *self)
+{
+    self->busy = false;
+    s_count(self);
+    if (!self->stopped)
+        s_kick_soon(self);
+}
+
+static void s_on_fast(void *arg, const pg_outcome_t *outcome)
+{
+    writer_t *self = arg;
+    if (outcome->code != ERR_OK) {
+        s_on_failed(self, outcome);
+    } else {
+        metric_observe(self->metric_commit, clock_mono_us() - self->sent_us);
+        s_widen(self);
+        s_take_rows(self, outcome->results[WRITER_FAST_ROWS], false);
+        s_finish_batch(self);
+        s_requeue(self, false, true); /* messages of guarded rooms */
+    }
+    s_end_batch(self);
+}
+
+static void s_on_careful(void *arg, const pg_outcome_t *outcome)
+{
+    writer_t *self = arg;
+    if (outcome->code != ERR_OK) {
+        s_on_failed(self, outcome);
+    } else {
+        metric_observe(self->metric_commit, clock_mono_us() - self->sent_us);
+        s_widen(self);
+        s_take_rows(self, outcome->results[WRITER_CAREFUL_NEW], false);
+        s_take_rows(self, outcome->results[WRITER_CAREFUL_ALL], true);
+        s_finish_batch(self);
+        for (int i = 0; i < self->batch.count; i++)
+            if (self->posts[i]) { /* neither new nor there: refused by the room */
+                store_call_fail(self->posts[i]->call, ERR_FORBIDDEN, NULL,
+                                "the room is closed to you");
+                free(self->posts[i]);
+                self->posts[i] = NULL;
+            }
+    }
+    s_end_batch(self);
+}
+
+/* ---- batches ---- */
+
+/* Moves up to batch_limit posts of one kind (all careful, or none) from the queue into the batch.
+ */
+static void s_fill_batch(writer_t *self, bool *careful, int64_t *deadline_ms)
+{
+    size_t bytes = 0;
+    int64_t now_ms = clock_unix_ms();
+    self->batch.count = 0;
+    *deadline_ms = 0;
+    post_t *post, *next;
+    DL_FOREACH_SAFE(self->queue, post, next)
+    {
+        if (post->call->deadline_ms <= now_ms) {
+            s_dequeue(self, post);
+            s_give_up(self, post);
+            continue;
+        }
+        if (self->batch.count == 0)
+            *careful = post->careful;
+        if (self->batch.count == self->batch_limit || bytes + post->bytes > BATCH_BYTES_MAX)
+            break;
+        if (post->careful != *careful)
+            break;
+        s_dequeue(self, post);
+        bytes += post->bytes;
+        int index = self->batch.count++;
+        self->posts[index] = post;
+        self->batch.items[index] = &post->message;
+        self->is_fresh[index] = self->is_found[index] = false;
+        if (post->call->deadline_ms > *deadline_ms)
+            *deadline_ms = post->call->deadline_ms;
+    }
+}
+
+static void s_kick(void *arg)
+{
+    writer_t *self = arg;
+    self->kick_deferred = false;
+    pg_link_t *link = database_writer(self->database);
+    if (self->busy || self->stopped || !self->queue || !pg_link_is_up(link) ||
+        loop_timer_is_active(self->pause))
+        return;
+    bool careful = false;
+    int64_t deadline_ms;
+    s_fill_batch(self, &careful, &deadline_ms);
+    s_count(self);
+    if (self->batch.count == 0)
+        return;
+    batch_layout(&self->batch);
+    self->busy = true;
+    self->sent_us = clock_mono_us();
+    metric_observe(self->metric_batch, self->batch.count);
+    FAULT_EXIT("exit_before_commit");
+    if (careful)
+        writer_sql_careful(link, &self->batch, deadline_ms, s_on_careful, self);
+    else
+        writer_sql_fast(link, &self->batch, deadline_ms, s_on_fast, self);
+}
+
+/* At the end of this turn, so that all calls of a turn share a batch. */
+static void s_kick_soon(writer_t *self)
+{
+    if (self->kick_deferred || self->busy || !self->queue)
+        return;
+    self->kick_deferred = true;
+    loop_defer(self->loop, s_kick, self);
+}
+
+static void s_on_pause(void *arg)
+{
+    s_kick(arg);
+}
+
+/* ---- calls ---- */
+
+static void s_create_message(void *arg, store_call_t *call)
+{
+    writer_t *self = arg;
+    text_t room, body;
+    parley_uuid_t id, call_id;
+    refusal_t refusal;
+    memcpy(call_id.bytes, call->id.bytes, sizeof call_id.bytes);
+    if (!call->handle) {
+        store_call_fail(call, ERR_UNAUTHENTICATED, NULL, "createMessage needs an identity");
+        return;
+    }
+    if (!arguments_room(call->args, &room, &refusal) ||
+        !arguments_body(call->args, &body, &refusal) ||
+        !arguments_message_id(call->args, &call_id, &id, &refusal)) {
+        store_call_reject(call, refusal.argument, "%s", refusal.err.text);
+        return;
+    }
+    if (self->queue_count >= QUEUE_MAX || self->queue_bytes + body.size > QUEUE_BYTES_MAX) {
+        store_call_fail(call, ERR_LIMIT_EXCEEDED, "\"outcome\":\"none\",\"retryAfterMs\":500",
+                        "too many messages are waiting for being stored");
+        return;
+    }
+    post_t *post = calloc(1, sizeof *post);
+    if (!post)
+        abort();
+    post->call = call;
+    post->bytes = body.size + room.size + sizeof *post;
+    post->message = (message_t){.room = room.data,
+                                .room_size = room.size,
+                                .handle = call->handle,
+                                .handle_size = strlen(call->handle),
+                                .body = body.data,
+                                .body_size = body.size,
+                                .id = id};
+    if (self->stopped) {
+        s_give_up(self, post);
+        return;
+    }
+    s_enqueue(self, post);
+    s_kick_soon(self);
+}
+
+const store_handler_t writer_handlers[] = {{"Mutation.createMessage", s_create_message},
+                                           {NULL, NULL}};
+
+void writer_on_link_up(writer_t *self)
+{
+    s_kick_soon(self);
+}
+
+/* ---- life ---- */
+
+writer_t *writer_new(loop_t *loop, database_t *database, publisher_t *publisher)
+{
+    writer_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->loop = loop;
+    self->database = database;
+    self->publisher = publisher;
+    self->batch_limit = BATCH_MAX;
+    self->payload = (buffer_t)BUFFER_INIT(PAYLOAD_MAX);
+    self->tick = loop_timer_new(loop, s_on_tick, self);
+    self->pause = loop_timer_new(loop, s_on_pause, self);
+    self->metric_queue =
+        metrics_gauge("parley_store_write_queue", "messages waiting for a batch", NULL);
+    self->metric_queue_bytes = metrics_gauge("parley_store_write_queue_bytes", "their bytes", NULL);
+    self->metric_batch =
+        metrics_size("parley_store_batch_size", "messages of a group commit", NULL);
+    self->metric_commit =
+        metrics_latency("parley_store_commit_seconds", "time of a group commit", NULL);
+    self->metric_careful =
+        metrics_counter("parley_store_careful_batches_total",
+                        "batches repeated because a message was there already", NULL);
+    self->metric_retries = metrics_counter("parley_store_batch_retries_total",
+                                           "batches repeated because the database was away", NULL);
+    self->metric_duplicates =
+        metrics_counter("parley_store_duplicates_total", "messages that were there already", NULL);
+    self->metric_splits = metrics_counter("parley_store_batch_splits_total",
+                                          "batches halved to find a row that is refused", NULL);
+    self->metric_expired =
+        metrics_counter("parley_store_writes_expired_total",
+                        "messages that could not be stored before their deadline", NULL);
+    return self;
+}
+
+void writer_stop(writer_t *self)
+{
+    self->stopped = true;
+    loop_timer_stop(self->tick);
+    loop_timer_stop(self->pause);
+    post_t *post, *next;
+    DL_FOREACH_SAFE(self->queue, post, next)
+    {
+        s_dequeue(self, post);
+        s_give_up(self, post);
+    }
+}
+
+void writer_destroy(writer_t **self_p)
+{
+    writer_t *self = *self_p;
+    if (!self)
+        return;
+    *self_p = NULL;
+    for (int i = 0; i < BATCH_MAX; i++)
+        free(self->posts[i]); /* their calls died with the endpoint */
+    post_t *post, *next;
+    DL_FOREACH_SAFE(self->queue, post, next)
+    free(post);
+    loop_defer_cancel(self->loop, s_kick, self);
+    loop_timer_destroy(&self->tick);
+    loop_timer_destroy(&self->pause);
+    buffer_free(&self->payload);
+    free(self);
+}

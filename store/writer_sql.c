@@ -1,0 +1,152 @@
+#include "store/writer_sql.h"
+
+#include <assert.h>
+
+#include "store/arguments.h"
+#include "store/pg_array.h"
+
+/* Ceiling of one parameter: bodies of the largest batch. */
+enum { ARRAY_MAX = BATCH_MAX * (BODY_BYTES_MAX + 64) };
+
+/* $1 rooms $2 ids $3 handles $4 bodies $7 back per message; $5 distinct rooms in byte order, $6
+ * their counts. */
+static const Oid s_fast_types[] = {PG_TEXT_ARRAY, PG_UUID_ARRAY, PG_TEXT_ARRAY, PG_TEXT_ARRAY,
+                                   PG_TEXT_ARRAY, PG_INT8_ARRAY, PG_INT8_ARRAY};
+static const pg_statement_t s_fast = {
+    .name = "write_fast",
+    .sql = "WITH cnt AS ("
+           " INSERT INTO rooms AS r (room,last_seq)"
+           " SELECT u.room,u.k FROM unnest($5::text[],$6::bigint[]) WITH ORDINALITY u(room,k,o) "
+           "ORDER BY u.o"
+           " ON CONFLICT (room) DO UPDATE SET last_seq=r.last_seq+excluded.last_seq WHERE NOT "
+           "r.guarded"
+           " RETURNING r.room,r.last_seq,clock_timestamp() AS at)"
+           " INSERT INTO messages(room,seq,id,handle,body,created_at)"
+           " SELECT i.room,c.last_seq-i.back,i.id,i.handle,i.body,c.at"
+           " FROM unnest($1::text[],$2::uuid[],$3::text[],$4::text[],$7::bigint[])"
+           "  WITH ORDINALITY i(room,id,handle,body,back,ord)"
+           " JOIN cnt c USING(room) RETURNING room,id,seq,created_at",
+    .param_count = 7,
+    .types = s_fast_types,
+    .binary_results = true,
+};
+
+/* $1 distinct rooms in byte order. */
+static const Oid s_lock_types[] = {PG_TEXT_ARRAY};
+static const pg_statement_t s_lock = {
+    .name = "write_lock",
+    .sql = "INSERT INTO rooms AS r (room) SELECT u.x FROM unnest($1::text[]) WITH ORDINALITY "
+           "u(x,o) ORDER BY o"
+           " ON CONFLICT (room) DO UPDATE SET last_seq=r.last_seq",
+    .param_count = 1,
+    .types = s_lock_types,
+    .binary_results = true,
+};
+
+/* $1 rooms $2 ids $3 handles $4 bodies per message. Rights that hang on the room are to be tested
+ * in `fresh`: after the duplicates are out, under the lock. */
+static const Oid s_careful_types[] = {PG_TEXT_ARRAY, PG_UUID_ARRAY, PG_TEXT_ARRAY, PG_TEXT_ARRAY};
+static const pg_statement_t s_careful = {
+    .name = "write_careful",
+    .sql = "WITH fresh AS MATERIALIZED ("
+           " SELECT i.*, row_number() OVER w AS n, count(*) OVER (PARTITION BY room) AS k"
+           " FROM unnest($1::text[],$2::uuid[],$3::text[],$4::text[])"
+           "  WITH ORDINALITY i(room,id,handle,body,ord)"
+           " WHERE (SELECT m.seq FROM messages m WHERE m.room=i.room AND m.id=i.id) IS NULL"
+           " WINDOW w AS (PARTITION BY room ORDER BY ord)),"
+           " cnt AS (UPDATE rooms r SET last_seq=r.last_seq+f.k FROM fresh f WHERE r.room=f.room "
+           "AND f.n=1"
+           "  RETURNING r.room,r.last_seq-f.k AS base,clock_timestamp() AS at)"
+           " INSERT INTO messages(room,seq,id,handle,body,created_at)"
+           " SELECT f.room,c.base+f.n,f.id,f.handle,f.body,c.at FROM fresh f JOIN cnt c USING(room)"
+           " RETURNING room,id,seq,created_at",
+    .param_count = 4,
+    .types = s_careful_types,
+    .binary_results = true,
+};
+
+static const Oid s_stored_types[] = {PG_TEXT_ARRAY, PG_UUID_ARRAY};
+static const pg_statement_t s_stored = {
+    .name = "write_stored",
+    .sql = "SELECT m.room,m.id,m.seq,m.created_at,m.handle,m.body"
+           " FROM unnest($1::text[],$2::uuid[]) i(room,id) JOIN messages m USING(room,id)",
+    .param_count = 2,
+    .types = s_stored_types,
+    .binary_results = true,
+};
+
+/* The parameters of a batch: repetitions are left out. */
+typedef struct {
+    pg_array_t rooms, ids, handles, bodies, backs, distinct, counts;
+} arrays_t;
+
+static void s_fill(arrays_t *self, const batch_t *batch)
+{
+    pg_array_init(&self->rooms, PG_TEXT_TYPE, ARRAY_MAX);
+    pg_array_init(&self->ids, PG_UUID, ARRAY_MAX);
+    pg_array_init(&self->handles, PG_TEXT_TYPE, ARRAY_MAX);
+    pg_array_init(&self->bodies, PG_TEXT_TYPE, ARRAY_MAX);
+    pg_array_init(&self->backs, PG_INT8, ARRAY_MAX);
+    pg_array_init(&self->distinct, PG_TEXT_TYPE, ARRAY_MAX);
+    pg_array_init(&self->counts, PG_INT8, ARRAY_MAX);
+    for (int i = 0; i < batch->count; i++) {
+        if (!batch_is_leader(batch, i))
+            continue;
+        const message_t *item = batch->items[i];
+        pg_array_add(&self->rooms, item->room, item->room_size);
+        pg_array_add(&self->ids, item->id.bytes, sizeof item->id.bytes);
+        pg_array_add(&self->handles, item->handle, item->handle_size);
+        pg_array_add(&self->bodies, item->body, item->body_size);
+        pg_array_add_int64(&self->backs, batch->back[i]);
+    }
+    for (int i = 0; i < batch->room_count; i++) {
+        const message_t *item = batch->items[batch->rooms[i]];
+        pg_array_add(&self->distinct, item->room, item->room_size);
+        pg_array_add_int64(&self->counts, batch->room_counts[i]);
+    }
+    assert(!self->bodies.bytes.failed && !self->handles.bytes.failed && !self->rooms.bytes.failed);
+}
+
+static void s_free(arrays_t *self)
+{
+    pg_array_free(&self->rooms);
+    pg_array_free(&self->ids);
+    pg_array_free(&self->handles);
+    pg_array_free(&self->bodies);
+    pg_array_free(&self->backs);
+    pg_array_free(&self->distinct);
+    pg_array_free(&self->counts);
+}
+
+void writer_sql_fast(
+    pg_link_t *link, const batch_t *batch, int64_t deadline_ms, pg_done_fn fn, void *arg)
+{
+    arrays_t arrays;
+    s_fill(&arrays, batch);
+    pg_param_t params[] = {
+        pg_array_param(&arrays.rooms),    pg_array_param(&arrays.ids),
+        pg_array_param(&arrays.handles),  pg_array_param(&arrays.bodies),
+        pg_array_param(&arrays.distinct), pg_array_param(&arrays.counts),
+        pg_array_param(&arrays.backs),
+    };
+    pg_step_t step = {.statement = &s_fast, .params = params};
+    pg_link_run(link, &step, 1, deadline_ms, fn, arg);
+    s_free(&arrays);
+}
+
+void writer_sql_careful(
+    pg_link_t *link, const batch_t *batch, int64_t deadline_ms, pg_done_fn fn, void *arg)
+{
+    arrays_t arrays;
+    s_fill(&arrays, batch);
+    pg_param_t distinct[] = {pg_array_param(&arrays.distinct)};
+    pg_param_t params[] = {pg_array_param(&arrays.rooms), pg_array_param(&arrays.ids),
+                           pg_array_param(&arrays.handles), pg_array_param(&arrays.bodies)};
+    pg_step_t steps[] = {
+        {.statement = &s_lock, .params = distinct},
+        {.statement = &s_careful, .params = params},
+        {.statement = &s_stored, .params = params}, /* its two are the first two */
+    };
+    pg_link_run(link, steps, 3, deadline_ms, fn, arg);
+    s_free(&arrays);
+}
