@@ -37,13 +37,9 @@ s_listener() {
 
 # Prints " by NAME (pid N)" if the holder of a socket can be seen.
 s_holder() {
-    local fd pid
-    for fd in /proc/[0-9]*/fd/*; do
-        if [[ $(readlink -- "$fd" 2>/dev/null) == "socket:[$1]" ]]; then
-            pid=${fd#/proc/}
-            pid=${pid%%/*}
-            printf ' by %s (pid %s)' "$(</proc/"$pid"/comm)" "$pid"
-            return
-        fi
-    done
+    local pid
+    pid=$(find /proc/[0-9]*/fd -lname "socket:\\[$1\\]" -print -quit 2>/dev/null) || true
+    pid=${pid#/proc/}
+    pid=${pid%%/*}
+    [[ ! $pid ]] || printf ' by %s (pid %s)' "$(</proc/"$pid"/comm)" "$pid"
 }

@@ -176,13 +176,19 @@ s_is_ours() {
     { tr '\0' '\n' <"/proc/$1/environ" | grep -qxF "PARLEY_RUN=$run"; } 2>/dev/null
 }
 
-# end_within PID SECONDS: waits until a process that is not our child is gone, then kills it.
+# end_within PID SECONDS: waits until a process that is not our child has ended, then kills it.
 end_within() {
     local pid=$1 now begun
     now_ms begun
-    while is_alive "$pid"; do
+    while s_is_running "$pid"; do
         now_ms now
         ((now - begun < $2 * 1000)) || kill -KILL "$pid" 2>/dev/null || true
         pause 0.02
     done
+}
+
+# A process that nobody waited for (in a container without an init) has ended all the same.
+s_is_running() {
+    local stat
+    { stat=$(<"/proc/$1/stat"); } 2>/dev/null && [[ ${stat##*) } != Z* ]]
 }
