@@ -64,7 +64,7 @@ s_fill_cluster() {
     setpriv "${as_owner[@]}" "$pg_bin/initdb" -D "/proc/self/fd/$1" --username=postgres \
         --encoding=UTF8 --locale=C.UTF-8 --auth-local=trust --auth-host=reject
     printf '%s\n' 'CREATE ROLE parley LOGIN' 'CREATE DATABASE parley OWNER parley' |
-        setpriv "${as_owner[@]}" "$pg_bin/postgres" --single -D "/proc/self/fd/$1" postgres
+        setpriv "${as_owner[@]}" "$pg_bin/postgres" --single -D "/proc/self/fd/$1" postgres >/dev/null
 }
 
 command_postgres() {

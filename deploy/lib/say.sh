@@ -23,6 +23,7 @@ last_words() {
     if [[ $line =~ \"(msg|message|error)\":\ ?\"(([^\"\\]|\\.)*)\" ]]; then
         line=${BASH_REMATCH[2]//\\\"/\"}
     fi
+    line=${line#parley-*: }
     line=${line:-no message}
     printf '%s' "${line:0:300}"
 }
