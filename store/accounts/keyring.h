@@ -10,6 +10,7 @@
 #define PARLEY_STORE_ACCOUNTS_KEYRING_H
 
 #include <jansson.h>
+#include <openssl/evp.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,7 +38,7 @@ typedef struct {
 typedef struct {
     int32_t generation;
     char kid[KID_SIZE];
-    const char *pem; /* the private key, NUL-terminated */
+    EVP_PKEY *private_key;
     int64_t signs_from_us;
     int64_t verifies_until_us;
 } signing_key_t;
