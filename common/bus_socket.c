@@ -173,7 +173,7 @@ zsock_t *bus_socket_bind(bus_socket_kind_t kind,
     return NULL;
 }
 
-zsock_t *bus_socket_connect(bus_socket_kind_t kind,
+zsock_t *bus_socket_prepare(bus_socket_kind_t kind,
                             const char *endpoint,
                             const char *service,
                             const bus_security_t *security,
@@ -181,12 +181,23 @@ zsock_t *bus_socket_connect(bus_socket_kind_t kind,
 {
     err_t own_err = ERR_INIT; /* s_secure_client looks at it, and the caller may give none */
     zsock_t *socket = s_new(kind);
-    if (s_secure_client(socket, endpoint, service, security, &own_err) == ERR_OK) {
-        if (zmq_connect(zsock_resolve(socket), endpoint) == 0)
-            return socket;
-        err_set(&own_err, ERR_CONFIG, "cannot connect to %s: %s", endpoint, zmq_strerror(errno));
-    }
+    if (s_secure_client(socket, endpoint, service, security, &own_err) == ERR_OK)
+        return socket;
     err_set(err, own_err.code, "%s", own_err.text);
+    zsock_destroy(&socket);
+    return NULL;
+}
+
+zsock_t *bus_socket_connect(bus_socket_kind_t kind,
+                            const char *endpoint,
+                            const char *service,
+                            const bus_security_t *security,
+                            err_t *err)
+{
+    zsock_t *socket = bus_socket_prepare(kind, endpoint, service, security, err);
+    if (socket == NULL || zmq_connect(zsock_resolve(socket), endpoint) == 0)
+        return socket;
+    err_set(err, ERR_CONFIG, "cannot connect to %s: %s", endpoint, zmq_strerror(errno));
     zsock_destroy(&socket);
     return NULL;
 }

@@ -37,6 +37,15 @@ zsock_t *bus_socket_bind(bus_socket_kind_t kind,
                          const bus_security_t *security,
                          err_t *err);
 
+/* A DEALER or SUB with options and keys for endpoint, not connected yet: for those who hang a
+ * monitor on it first (else a quick connection's event is missed) and then zmq_connect it. NULL as
+ * above. */
+zsock_t *bus_socket_prepare(bus_socket_kind_t kind,
+                            const char *endpoint,
+                            const char *service,
+                            const bus_security_t *security,
+                            err_t *err);
+
 /* A connecting DEALER or SUB; service names the key file keys_dir/services/(service).pub. The
  * connection itself comes about later. NULL as above. */
 zsock_t *bus_socket_connect(bus_socket_kind_t kind,
