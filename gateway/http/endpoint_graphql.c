@@ -1,0 +1,198 @@
+#include <fcntl.h>
+#include <string.h>
+
+#include "gateway/http/credential.h"
+#include "gateway/http/exchange.h"
+#include "gateway/http/graphql_error.h"
+
+/* GraphQL over HTTP, on /graphql. */
+
+static const char allow[] = "GET, POST, OPTIONS";
+
+static unsigned s_status(const exchange_t *self, operation_verdict_t verdict)
+{
+    switch (verdict) {
+    case OPERATION_DONE:
+        break;
+    case OPERATION_REFUSED:
+        /* Who takes only application/json may be behind something that hides bodies of 4xx. */
+        return self->accept.media == HTTP_MEDIA_GRAPHQL_RESPONSE ? MHD_HTTP_BAD_REQUEST
+                                                                 : MHD_HTTP_OK;
+    case OPERATION_UNAUTHENTICATED:
+        return MHD_HTTP_UNAUTHORIZED;
+    case OPERATION_UNAVAILABLE:
+        return MHD_HTTP_SERVICE_UNAVAILABLE;
+    }
+    return MHD_HTTP_OK;
+}
+
+/* One result as an event stream: graphql-sse, distinct connections mode. */
+static void s_reply_events(exchange_t *self, json_slice_t response)
+{
+    buffer_t body = BUFFER_INIT(response.size + 100);
+    buffer_put_str(&body, "event: next\ndata: ");
+    buffer_put(&body, response.data, response.size);
+    buffer_put_str(&body, "\n\nevent: complete\ndata: \n\n");
+    exchange_reply(self, MHD_HTTP_OK, http_media_name(HTTP_MEDIA_EVENT_STREAM),
+                   (json_slice_t){.data = body.data, .size = body.size});
+    buffer_free(&body);
+}
+
+static void s_reply(exchange_t *self, operation_verdict_t verdict, json_slice_t response)
+{
+    unsigned status = s_status(self, verdict);
+    if (self->accept.media == HTTP_MEDIA_EVENT_STREAM && verdict == OPERATION_DONE)
+        s_reply_events(self, response);
+    else if (self->accept.media == HTTP_MEDIA_EVENT_STREAM && verdict == OPERATION_REFUSED)
+        exchange_reply(self, MHD_HTTP_BAD_REQUEST, http_media_name(HTTP_MEDIA_JSON), response);
+    else
+        exchange_reply(self, status, http_media_name(self->accept.media), response);
+}
+
+static void s_on_done(void *arg, const operation_result_t *result)
+{
+    exchange_t *self = arg;
+    self->operation = NULL;
+    s_reply(self, result->verdict, result->response);
+}
+
+/* The connection leaves libmicrohttpd: a stream of events lives long, and would cost each other
+ * request there. */
+static void s_open_event_stream(exchange_t *self)
+{
+    const http_options_t *options = self->options;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(self->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    int fd = info ? fcntl(info->connect_fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (fd < 0) {
+        operation_cancel(&self->operation);
+        exchange_reply_error(self, MHD_HTTP_SERVICE_UNAVAILABLE, ERR_UNAVAILABLE,
+                             "no more connections can be served");
+        return;
+    }
+    const char *origin = exchange_header(self, "Origin");
+    http_event_stream_t stream = {
+        .last_event_id = exchange_header(self, "Last-Event-ID"),
+        .request_id = self->request_id,
+        .identity = self->identity,
+    };
+    if (origin && origins_allow(options->origins, origin))
+        stream.origin = origins_allow_all(options->origins) ? "*" : origin;
+    self->detached = true;
+    options->hooks->event_stream_open(options->hooks_arg, fd, &self->operation, &stream);
+}
+
+static void s_run(exchange_t *self)
+{
+    gql_operation_kind_t kind = operation_kind(self->operation);
+    bool get = !exchange_is(self, "POST");
+    if (kind == GQL_SUBSCRIPTION && self->accept.event_stream && self->options->hooks &&
+        self->options->hooks->event_stream_open) {
+        s_open_event_stream(self);
+    } else if (kind == GQL_SUBSCRIPTION) {
+        operation_cancel(&self->operation);
+        exchange_reply_error(self, MHD_HTTP_NOT_ACCEPTABLE, ERR_BAD_USER_INPUT,
+                             "a subscription needs a WebSocket or Accept: text/event-stream");
+    } else if (kind == GQL_MUTATION && get) {
+        operation_cancel(&self->operation);
+        exchange_reply_method(self, "POST");
+    } else {
+        operation_run(self->operation, s_on_done, self);
+    }
+}
+
+static void s_prepare(exchange_t *self, const graphql_request_t *request)
+{
+    operation_caller_t caller = {
+        .front = "http",
+        .identity = self->identity,
+        .request_id = self->request_id,
+        .traceparent = exchange_header(self, "traceparent"),
+        .client = self->client,
+    };
+    buffer_t response = BUFFER_INIT(1024 * 1024);
+    operation_verdict_t verdict;
+    self->operation =
+        operation_prepare(self->options->runner, request, &caller, &verdict, &response);
+    if (self->operation)
+        s_run(self);
+    else
+        s_reply(self, verdict, (json_slice_t){.data = response.data, .size = response.size});
+    buffer_free(&response);
+}
+
+/* The request out of body or query; false after answering why not. */
+static bool s_read(exchange_t *self, graphql_request_t *request)
+{
+    err_t err = ERR_INIT;
+    if (!exchange_is(self, "POST")) {
+        graphql_request_from_target(request, self->arena, &self->target, &err);
+    } else {
+        switch (http_content_is_json(exchange_header(self, "Content-Type"))) {
+        case HTTP_CONTENT_OK:
+            break;
+        case HTTP_CONTENT_MISSING:
+        case HTTP_CONTENT_TYPE_UNKNOWN:
+        case HTTP_CONTENT_CHARSET_UNKNOWN:
+            exchange_reply_error(self, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, ERR_BAD_USER_INPUT,
+                                 "Content-Type must be application/json in UTF-8");
+            return false;
+        }
+        const char *encoding = exchange_header(self, "Content-Encoding");
+        if (encoding && *encoding && strcmp(encoding, "identity") != 0) {
+            exchange_reply_error(self, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, ERR_BAD_USER_INPUT,
+                                 "this Content-Encoding is not supported");
+            return false;
+        }
+        graphql_request_parse(request, self->body.data, self->body.size, &err);
+    }
+    if (!err.code)
+        return true;
+    unsigned status =
+        err.code == ERR_PERSISTED_QUERY_NOT_SUPPORTED ? MHD_HTTP_OK : MHD_HTTP_BAD_REQUEST;
+    exchange_reply_error(self, status, err.code, err.text);
+    return false;
+}
+
+/* GraphiQL, for people: where text/html is what the client wants and no query is given. */
+static bool s_show_page(exchange_t *self)
+{
+    if (self->accept.media != HTTP_MEDIA_HTML || exchange_is(self, "POST"))
+        return false;
+    self->target.path = "/graphiql";
+    self->cors = false;
+    return endpoint_static(self);
+}
+
+void endpoint_graphql(exchange_t *self)
+{
+    if (exchange_is(self, "OPTIONS")) {
+        exchange_reply_options(self, allow);
+        return;
+    }
+    if (!exchange_is(self, "POST") && !exchange_is(self, "GET") && !exchange_is(self, "HEAD")) {
+        exchange_reply_method(self, allow);
+        return;
+    }
+    if (s_show_page(self))
+        return;
+    if (self->accept.media == HTTP_MEDIA_NONE || self->accept.media == HTTP_MEDIA_HTML) {
+        exchange_reply_error(self, MHD_HTTP_NOT_ACCEPTABLE, ERR_BAD_USER_INPUT,
+                             "Accept names nothing that is offered: application/json, "
+                             "application/graphql-response+json or text/event-stream");
+        return;
+    }
+    graphql_request_t request = GRAPHQL_REQUEST_INIT;
+    if (!s_read(self, &request))
+        return;
+    err_t err = ERR_INIT;
+    err_code_t code = credential_check(self->options->auth, exchange_header(self, "Authorization"),
+                                       exchange_header(self, "X-Api-Key"), &self->identity, &err);
+    if (code)
+        exchange_reply_error(
+            self, code == ERR_UNAVAILABLE ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_UNAUTHORIZED,
+            code, err.text);
+    else
+        s_prepare(self, &request);
+    graphql_request_clear(&request);
+}

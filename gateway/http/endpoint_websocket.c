@@ -1,0 +1,134 @@
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "gateway/http/exchange.h"
+#include "gateway/http/server_private.h"
+#include "gateway/http/websocket_key.h"
+
+/* The opening handshake of WebSockets (RFC 6455 4.2). The connection leaves libmicrohttpd in the
+ * upgrade handler: there it would cost 22 KB and be walked on each other request. */
+
+bool endpoint_is_websocket(const exchange_t *self)
+{
+    const char *upgrade = exchange_header(self, "Upgrade");
+    return upgrade && http_list_has(upgrade, "websocket", false) && self->options->hooks &&
+           self->options->hooks->websocket_open &&
+           (!strcmp(self->target.path, "/graphql") ||
+            !strcmp(self->target.path, "/graphql/realtime"));
+}
+
+static http_handshake_t s_handshake(const exchange_t *self)
+{
+    return (http_handshake_t){
+        .path = self->target.path,
+        .protocols = exchange_header(self, "Sec-WebSocket-Protocol"),
+        .authorization = exchange_header(self, "Authorization"),
+        .api_key = exchange_header(self, "X-Api-Key"),
+        .header_param = http_target_param(self->arena, &self->target, "header", HTTP_PLUS_IS_PLUS),
+        .request_id = self->request_id,
+        .traceparent = exchange_header(self, "traceparent"),
+        .client = self->client,
+    };
+}
+
+static void s_on_upgrade(void *cls,
+                         struct MHD_Connection *connection,
+                         void *con_cls,
+                         const char *extra,
+                         size_t extra_size,
+                         MHD_socket fd,
+                         struct MHD_UpgradeResponseHandle *handle)
+{
+    exchange_t *self = cls;
+    const http_options_t *options = self->options;
+    (void)connection;
+    (void)con_cls;
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (own >= 0) {
+        int on = 1;
+        setsockopt(own, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        int flags = fcntl(own, F_GETFL);
+        fcntl(own, F_SETFL, flags | O_NONBLOCK);
+        http_handshake_t handshake = s_handshake(self);
+        const char *chosen = options->hooks->websocket_choose
+                                 ? options->hooks->websocket_choose(options->hooks_arg, &handshake)
+                                 : NULL;
+        options->hooks->websocket_open(options->hooks_arg, own, &handshake, chosen, extra,
+                                       extra_size);
+    }
+    MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
+    server_kick(self->server); /* its timeouts do not see a pending close */
+}
+
+/* What is wrong with the handshake, as status and message; 0: nothing. */
+static unsigned s_check(const exchange_t *self, const char **message)
+{
+    const char *version = exchange_header(self, "Sec-WebSocket-Version");
+    const char *connection = exchange_header(self, "Connection");
+    if (!exchange_is(self, "GET")) {
+        *message = "a WebSocket is opened with GET";
+        return MHD_HTTP_METHOD_NOT_ALLOWED;
+    }
+    if (!version || strcmp(version, "13") != 0) {
+        *message = "the WebSocket version must be 13";
+        return MHD_HTTP_UPGRADE_REQUIRED;
+    }
+    if (!connection || !http_list_has(connection, "upgrade", false)) {
+        *message = "Connection must name Upgrade";
+        return MHD_HTTP_BAD_REQUEST;
+    }
+    if (!websocket_key_is_valid(exchange_header(self, "Sec-WebSocket-Key"))) {
+        *message = "Sec-WebSocket-Key must be 16 bytes in base64";
+        return MHD_HTTP_BAD_REQUEST;
+    }
+    if (!origins_allow(self->options->origins, exchange_header(self, "Origin"))) {
+        *message = "pages of this origin may not connect";
+        return MHD_HTTP_FORBIDDEN;
+    }
+    if (server_is_draining(self->server)) {
+        *message = "the server is going away";
+        return MHD_HTTP_SERVICE_UNAVAILABLE;
+    }
+    return 0;
+}
+
+static void s_refuse(exchange_t *self, unsigned status, const char *message)
+{
+    err_code_t code = ERR_BAD_USER_INPUT;
+    if (status == MHD_HTTP_FORBIDDEN)
+        code = ERR_FORBIDDEN;
+    else if (status == MHD_HTTP_SERVICE_UNAVAILABLE)
+        code = ERR_UNAVAILABLE;
+    exchange_reply_error(self, status, code, message);
+    if (status == MHD_HTTP_UPGRADE_REQUIRED && self->response)
+        MHD_add_response_header(self->response, "Sec-WebSocket-Version", "13");
+}
+
+void endpoint_websocket(exchange_t *self)
+{
+    const char *message = NULL;
+    unsigned status = s_check(self, &message);
+    if (status) {
+        s_refuse(self, status, message);
+        return;
+    }
+    char accept[WEBSOCKET_ACCEPT_SIZE];
+    websocket_accept(exchange_header(self, "Sec-WebSocket-Key"), accept);
+    http_handshake_t handshake = s_handshake(self);
+    const char *chosen =
+        self->options->hooks->websocket_choose
+            ? self->options->hooks->websocket_choose(self->options->hooks_arg, &handshake)
+            : NULL;
+    self->response = MHD_create_response_for_upgrade(s_on_upgrade, self);
+    self->status = MHD_HTTP_SWITCHING_PROTOCOLS;
+    if (!self->response)
+        return;
+    MHD_add_response_header(self->response, "Upgrade", "websocket");
+    MHD_add_response_header(self->response, "Sec-WebSocket-Accept", accept);
+    if (chosen)
+        MHD_add_response_header(self->response, "Sec-WebSocket-Protocol", chosen);
+    exchange_send(self);
+}

@@ -1,0 +1,132 @@
+#include "gateway/http/exchange.h"
+
+#include <string.h>
+
+#include "common/metrics.h"
+#include "gateway/http/graphql_error.h"
+#include "gateway/http/server_private.h"
+
+enum { ERROR_MAX = 4096, HEADERS_LISTED_MAX = 2048 };
+
+const char *exchange_header(const exchange_t *self, const char *name)
+{
+    return MHD_lookup_connection_value(self->connection, MHD_HEADER_KIND, name);
+}
+
+bool exchange_is(const exchange_t *self, const char *method)
+{
+    return !strcmp(self->method, method);
+}
+
+/* The Fetch standard's CORS protocol, on errors too: else a page cannot read why it failed. */
+static void s_add_cors(exchange_t *self)
+{
+    const origins_t *origins = self->options->origins;
+    if (!origins_allow_all(origins))
+        MHD_add_response_header(self->response, "Vary", "Origin");
+    const char *origin = exchange_header(self, "Origin");
+    if (!origin || !origins_allow(origins, origin))
+        return;
+    MHD_add_response_header(self->response, "Access-Control-Allow-Origin",
+                            origins_allow_all(origins) ? "*" : origin);
+    MHD_add_response_header(self->response, "Access-Control-Expose-Headers",
+                            "x-request-id, x-amzn-errortype, retry-after");
+}
+
+struct MHD_Response *exchange_respond(exchange_t *self,
+                                      unsigned status,
+                                      const char *content_type,
+                                      const void *body,
+                                      size_t size,
+                                      bool lives_for_ever)
+{
+    /* The library takes the bytes as not const, and does not write to them. */
+    self->response = MHD_create_response_from_buffer(
+        size, size ? (void *)(uintptr_t)body : (void *)(uintptr_t) "",
+        lives_for_ever ? MHD_RESPMEM_PERSISTENT : MHD_RESPMEM_MUST_COPY);
+    self->status = status;
+    if (!self->response)
+        return NULL;
+    if (content_type)
+        MHD_add_response_header(self->response, "Content-Type", content_type);
+    MHD_add_response_header(self->response, "X-Content-Type-Options", "nosniff");
+    MHD_add_response_header(self->response, "X-Request-Id", self->request_id);
+    if (self->cors)
+        s_add_cors(self);
+    if (server_is_draining(self->server))
+        MHD_add_response_header(self->response, "Connection", "close");
+    return self->response;
+}
+
+void exchange_send(exchange_t *self)
+{
+    server_count_response(self->server, self->status);
+    if (!self->suspended)
+        return; /* the access handler queues it */
+    self->suspended = false;
+    MHD_resume_connection(self->connection);
+    server_kick(self->server);
+}
+
+void exchange_reply(exchange_t *self, unsigned status, const char *content_type, json_slice_t body)
+{
+    struct MHD_Response *response =
+        exchange_respond(self, status, content_type, body.data, body.size, false);
+    if (response)
+        MHD_add_response_header(response, "Cache-Control", "no-store");
+    exchange_send(self);
+}
+
+void exchange_reply_error(exchange_t *self, unsigned status, err_code_t code, const char *message)
+{
+    buffer_t body = BUFFER_INIT(ERROR_MAX);
+    json_slice_t extensions = {.data = ""};
+    if (code == ERR_UNAVAILABLE || code == ERR_TIMEOUT)
+        extensions = (json_slice_t){.data = "{\"outcome\":\"none\"}", .size = 18};
+    graphql_error_write(&body, err_code_name(code), message, extensions);
+    http_media_t media =
+        self->accept.media == HTTP_MEDIA_GRAPHQL_RESPONSE ? self->accept.media : HTTP_MEDIA_JSON;
+    exchange_reply(self, status, http_media_name(media),
+                   (json_slice_t){.data = body.data, .size = body.size});
+    buffer_free(&body);
+}
+
+void exchange_reply_method(exchange_t *self, const char *allow)
+{
+    char message[200];
+    snprintf(message, sizeof message, "this method is not allowed here; allowed: %s", allow);
+    buffer_t body = BUFFER_INIT(ERROR_MAX);
+    graphql_error_write(&body, err_code_name(ERR_BAD_USER_INPUT), message,
+                        (json_slice_t){.data = ""});
+    struct MHD_Response *response =
+        exchange_respond(self, MHD_HTTP_METHOD_NOT_ALLOWED, http_media_name(HTTP_MEDIA_JSON),
+                         body.data, body.size, false);
+    if (response)
+        MHD_add_response_header(response, "Allow", allow);
+    exchange_send(self);
+    buffer_free(&body);
+}
+
+void exchange_reply_options(exchange_t *self, const char *allow)
+{
+    struct MHD_Response *response =
+        exchange_respond(self, MHD_HTTP_NO_CONTENT, NULL, NULL, 0, true);
+    if (!response) {
+        exchange_send(self);
+        return;
+    }
+    MHD_add_response_header(response, "Allow", allow);
+    const char *origin = exchange_header(self, "Origin");
+    const char *method = exchange_header(self, "Access-Control-Request-Method");
+    if (origin && method && origins_allow(self->options->origins, origin)) {
+        MHD_add_response_header(response, "Access-Control-Allow-Methods", allow);
+        buffer_t headers = BUFFER_INIT(HEADERS_LISTED_MAX);
+        origins_allowed_headers(exchange_header(self, "Access-Control-Request-Headers"), &headers);
+        buffer_put_char(&headers, '\0');
+        if (!headers.failed && headers.size > 1)
+            MHD_add_response_header(response, "Access-Control-Allow-Headers", headers.data);
+        buffer_free(&headers);
+        MHD_add_response_header(response, "Access-Control-Max-Age", "7200");
+    }
+    exchange_send(self);
+}

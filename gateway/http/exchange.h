@@ -1,0 +1,87 @@
+/* gateway/http/exchange.h: one HTTP request and its answer. Made when the request line has come,
+ * freed by the server when libmicrohttpd is done with it; endpoints get it with the whole body and
+ * answer it now or later. Private to gateway/http. */
+#ifndef PARLEY_GATEWAY_HTTP_EXCHANGE_H
+#define PARLEY_GATEWAY_HTTP_EXCHANGE_H
+
+#include <microhttpd.h>
+
+#include "common/arena.h"
+#include "common/buffer.h"
+#include "common/list.h"
+#include "gateway/http/negotiate.h"
+#include "gateway/http/server.h"
+#include "gateway/http/target.h"
+
+typedef enum {
+    EXCHANGE_HEAD,     /* the request line came */
+    EXCHANGE_BODY,     /* the body comes */
+    EXCHANGE_HANDLED,  /* an endpoint has it; suspended while it waits */
+    EXCHANGE_ANSWERED, /* the response is queued, or the connection has left or is cut */
+} exchange_state_t;
+
+typedef struct exchange exchange_t;
+struct exchange {
+    list_node_t node; /* in the server's list, oldest first */
+    http_server_t *server;
+    const http_options_t *options; /* of the server */
+    struct MHD_Connection *connection;
+    arena_t *arena;
+    exchange_state_t state;
+    int64_t started_us;
+    const char *raw_target;
+    const char *method; /* borrowed from MHD while the request lives */
+    http_target_t target;
+    bool cors;      /* pages of other origins may read the answer */
+    bool suspended; /* in MHD */
+    bool detached;  /* the connection's descriptor was handed on */
+    bool too_large; /* the body is read and dropped, to be answered with 413 */
+    size_t dropped; /* bytes of it */
+    bool raw_sent;  /* an answer was written past MHD: only closing is left */
+    buffer_t body;
+    http_accept_t accept;
+    identity_t *identity;   /* or NULL */
+    operation_t *operation; /* under way, or NULL */
+    service_call_t *call;   /* under way, or NULL */
+    struct MHD_Response *response;
+    unsigned status;
+    char request_id[REQUEST_ID_MAX + 1];
+    char client[CLIENT_ADDRESS_SIZE];
+};
+
+/* A request header, or NULL. */
+const char *exchange_header(const exchange_t *self, const char *name);
+bool exchange_is(const exchange_t *self, const char *method);
+
+/* A response with the headers that all have; the endpoint may add more, then calls exchange_send.
+ * The body is copied once, unless it lives for ever. */
+struct MHD_Response *exchange_respond(exchange_t *self,
+                                      unsigned status,
+                                      const char *content_type,
+                                      const void *body,
+                                      size_t size,
+                                      bool lives_for_ever);
+void exchange_send(exchange_t *self);
+
+/* Both at once, for JSON and text that must not be kept by caches. */
+void exchange_reply(exchange_t *self, unsigned status, const char *content_type, json_slice_t body);
+/* An error as a GraphQL response, in the media type that the client takes. */
+void exchange_reply_error(exchange_t *self, unsigned status, err_code_t code, const char *message);
+/* 405 with Allow. */
+void exchange_reply_method(exchange_t *self, const char *allow);
+/* An OPTIONS request: CORS preflight (Fetch 3.2.2) or a question for the methods. */
+void exchange_reply_options(exchange_t *self, const char *allow);
+
+/* ---- endpoints; each answers every request that it is given ---- */
+void endpoint_graphql(exchange_t *self);
+/* A WebSocket handshake on one of its paths. */
+bool endpoint_is_websocket(const exchange_t *self);
+void endpoint_websocket(exchange_t *self);
+/* False if there is no such file. */
+bool endpoint_static(exchange_t *self);
+/* False if no service has that path. */
+bool endpoint_service(exchange_t *self);
+/* False if it is none of the probes' paths. */
+bool endpoint_probe(exchange_t *self);
+
+#endif

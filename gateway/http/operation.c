@@ -1,0 +1,417 @@
+#include "gateway/http/operation.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "gateway/http/graphql_error.h"
+#include "gateway/http/operation_metrics.h"
+
+enum { RESPONSE_ERRORS_MAX = 1024 * 1024, NAME_LOGGED_MAX = 100 };
+
+struct runner {
+    runner_options_t options;
+    gql_schema_t *schema; /* NULL: none yet */
+    document_cache_t *documents;
+    operation_metrics_t *metrics;
+    size_t running;
+};
+
+/* One call to a service that is under way; lives until it is answered or cancelled. */
+typedef struct pending pending_t;
+struct pending {
+    pending_t *next;
+    operation_t *operation;
+    uint32_t index;
+    service_call_t *call;
+};
+
+/* Lives as long as the request that it is part of. */
+struct operation {
+    runner_t *runner;
+    gql_document_t *document;
+    const gql_operation_t *operation; /* part of document */
+    gql_execution_t *execution;       /* NULL before it runs */
+    identity_t *identity;             /* or NULL */
+    json_t *variables;                /* or NULL */
+    const char *front;
+    int64_t started_us;
+    int64_t deadline_ms;
+    pending_t *pending;
+    const char *source_service; /* borrowed from execution */
+    operation_done_fn done;
+    void *arg;
+    char request_id[REQUEST_ID_MAX + 1];
+    char traceparent[TRACEPARENT_MAX + 1];
+    char client[64];
+};
+
+/* ---- runner ---- */
+
+runner_t *runner_new(const runner_options_t *options)
+{
+    runner_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->options = *options;
+    self->documents = document_cache_new(options->cache_documents, options->cache_bytes);
+    self->metrics = operation_metrics_new();
+    return self;
+}
+
+void runner_destroy(runner_t **self_p)
+{
+    runner_t *self = *self_p;
+    if (!self)
+        return;
+    operation_metrics_destroy(&self->metrics);
+    document_cache_destroy(&self->documents);
+    gql_schema_unref(&self->schema);
+    free(self);
+    *self_p = NULL;
+}
+
+void runner_set_schema(runner_t *self, gql_schema_t *schema)
+{
+    gql_schema_t *old = self->schema;
+    self->schema = gql_schema_ref(schema);
+    document_cache_clear(self->documents);
+    gql_schema_unref(&old);
+}
+
+gql_schema_t *runner_schema(const runner_t *self)
+{
+    return self->schema;
+}
+
+document_cache_counts_t runner_documents(const runner_t *self)
+{
+    return document_cache_counts(self->documents);
+}
+
+size_t runner_running(const runner_t *self)
+{
+    return self->running;
+}
+
+/* ---- the one line and the counts of a request ---- */
+
+static const char *s_kind_name(gql_operation_kind_t kind)
+{
+    switch (kind) {
+    case GQL_QUERY:
+        return "query";
+    case GQL_MUTATION:
+        return "mutation";
+    case GQL_SUBSCRIPTION:
+        return "subscription";
+    }
+    return "query";
+}
+
+/* kind and fields are NULL for a document that never became an operation. */
+static void s_report(runner_t *runner,
+                     const operation_caller_t *caller,
+                     const gql_operation_t *operation,
+                     const char *outcome,
+                     int64_t started_us)
+{
+    int64_t duration_us = clock_mono_us() - started_us;
+    const char *kind = operation ? s_kind_name(gql_operation_kind(operation)) : "invalid";
+    const char *fields = operation ? gql_operation_root_fields(operation) : "";
+    operation_metrics_count(runner->metrics, kind, fields, outcome, duration_us);
+    if (!log_is_on(LOG_INFO))
+        return;
+    const char *name = operation ? gql_operation_name(operation) : NULL;
+    char cut[NAME_LOGGED_MAX + 1] = "";
+    strncat(cut, name ? name : "", NAME_LOGGED_MAX);
+    log_info("request", log_str("request", caller->request_id), log_str("front", caller->front),
+             log_str("client", caller->client && *caller->client ? caller->client : NULL),
+             log_str("type", kind), log_str("operation", *cut ? cut : NULL),
+             log_str("fields", fields), log_str("outcome", outcome),
+             log_int("duration_us", duration_us), LOG_END);
+}
+
+/* "ok", or the code of the response's first error. */
+static const char *s_outcome(json_slice_t response)
+{
+    err_code_t code = graphql_error_code(response);
+    return code ? err_code_name(code) : "ok";
+}
+
+static void s_finish_report(operation_t *self, const char *outcome)
+{
+    operation_caller_t caller = {
+        .front = self->front, .request_id = self->request_id, .client = self->client};
+    s_report(self->runner, &caller, self->operation, outcome, self->started_us);
+}
+
+/* ---- preparing ---- */
+
+static void s_copy(char *out, size_t size, const char *text)
+{
+    size_t n = text ? strlen(text) : 0;
+    if (n >= size)
+        n = 0; /* nothing is better than a half */
+    if (n)
+        memcpy(out, text, n);
+    out[n] = '\0';
+}
+
+static void s_free(operation_t *self)
+{
+    while (self->pending) {
+        pending_t *pending = self->pending;
+        self->pending = pending->next;
+        service_call_cancel(&pending->call);
+        free(pending);
+    }
+    self->runner->running--;
+    gql_execution_destroy(&self->execution);
+    gql_document_unref(&self->document);
+    identity_unref(&self->identity);
+    json_decref(self->variables);
+    free(self);
+}
+
+static operation_t *s_new(runner_t *runner,
+                          const graphql_request_t *request,
+                          const operation_caller_t *caller,
+                          int64_t started_us)
+{
+    operation_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->runner = runner;
+    self->front = caller->front;
+    self->started_us = started_us;
+    self->deadline_ms = clock_unix_ms() + runner->options.call_timeout_ms;
+    self->identity = caller->identity ? identity_ref(caller->identity) : NULL;
+    self->variables = json_incref((json_t *)request->variables);
+    s_copy(self->request_id, sizeof self->request_id, caller->request_id);
+    s_copy(self->traceparent, sizeof self->traceparent, caller->traceparent);
+    s_copy(self->client, sizeof self->client, caller->client);
+    runner->running++;
+    return self;
+}
+
+static void s_refuse(buffer_t *response, err_code_t code, const char *message)
+{
+    graphql_error_write(response, err_code_name(code), message, (json_slice_t){.data = ""});
+}
+
+operation_t *operation_prepare(runner_t *runner,
+                               const graphql_request_t *request,
+                               const operation_caller_t *caller,
+                               operation_verdict_t *verdict,
+                               buffer_t *response)
+{
+    int64_t started_us = clock_mono_us();
+    size_t start = response->size;
+    const gql_operation_t *operation = NULL;
+    gql_document_t *document = NULL;
+    err_t err = ERR_INIT;
+    *verdict = OPERATION_REFUSED;
+    if (!runner->schema) {
+        *verdict = OPERATION_UNAVAILABLE;
+        graphql_error_write(response, "UNAVAILABLE", "no service has announced its schema yet",
+                            (json_slice_t){.data = "{\"outcome\":\"none\"}", .size = 18});
+        goto refused;
+    }
+    document =
+        document_cache_get(runner->documents, runner->schema, request->query, request->query_size,
+                           &runner->options.limits, runner->options.introspection, response);
+    if (!document)
+        goto refused;
+    operation = gql_document_operation(document, request->operation_name, &err);
+    if (!operation) {
+        graphql_error_write_err(response, &err);
+        goto refused;
+    }
+    if (!caller->identity && gql_operation_needs_identity(operation)) {
+        *verdict = OPERATION_UNAUTHENTICATED;
+        s_refuse(response, ERR_UNAUTHENTICATED, "this operation needs a credential");
+        goto refused;
+    }
+    operation_t *self = s_new(runner, request, caller, started_us);
+    self->document = document;
+    self->operation = operation;
+    return self;
+
+refused:;
+    json_slice_t text = {.data = response->data + start, .size = response->size - start};
+    s_report(runner, caller, operation, s_outcome(text), started_us);
+    gql_document_unref(&document);
+    return NULL;
+}
+
+gql_operation_kind_t operation_kind(const operation_t *self)
+{
+    return gql_operation_kind(self->operation);
+}
+
+void operation_cancel(operation_t **self_p)
+{
+    operation_t *self = *self_p;
+    if (!self)
+        return;
+    *self_p = NULL;
+    s_finish_report(self, "cancelled");
+    s_free(self);
+}
+
+/* ---- calls ---- */
+
+static void s_forget(pending_t *pending)
+{
+    pending_t **at = &pending->operation->pending;
+    while (*at != pending)
+        at = &(*at)->next;
+    *at = pending->next;
+    free(pending);
+}
+
+static void
+s_call(operation_t *self, const gql_call_t *call, json_slice_t resume, service_answer_fn answered)
+{
+    pending_t *pending = calloc(1, sizeof *pending);
+    if (!pending)
+        abort();
+    pending->operation = self;
+    pending->index = call->index;
+    pending->next = self->pending;
+    self->pending = pending;
+    service_request_t request = {
+        .service = call->service,
+        .field = call->field,
+        .args = call->args,
+        .selection = call->selection,
+        .resume = resume,
+        .request = self->request_id,
+        .traceparent = *self->traceparent ? self->traceparent : NULL,
+        .deadline_ms = self->deadline_ms,
+    };
+    if (self->identity)
+        request.identity = identity_json(self->identity, call->service);
+    pending->call = services_call(self->runner->options.services, &request, answered, pending);
+}
+
+static void s_on_answer(void *arg, const service_answer_t *answer)
+{
+    pending_t *pending = arg;
+    operation_t *self = pending->operation;
+    uint32_t index = pending->index;
+    s_forget(pending);
+    if (answer->ok) {
+        gql_execution_resolve(self->execution, index, answer->json.data, answer->json.size);
+        return;
+    }
+    gql_failure_t failure = {
+        .code = answer->code, .message = answer->message, .extensions = answer->extensions};
+    gql_execution_reject(self->execution, index, &failure);
+}
+
+/* ---- running ---- */
+
+/* The one way out: tells, counts and frees. */
+static void s_finish(operation_t *self, const operation_result_t *result)
+{
+    const char *outcome = result->response.size ? s_outcome(result->response) : "ok";
+    s_finish_report(self, outcome);
+    operation_done_fn done = self->done;
+    void *arg = self->arg;
+    done(arg, result);
+    s_free(self);
+}
+
+static void s_finish_refused(operation_t *self, const buffer_t *response)
+{
+    operation_result_t result = {
+        .verdict = OPERATION_REFUSED,
+        .response = {.data = response->data, .size = response->size},
+    };
+    s_finish(self, &result);
+}
+
+static void s_host_call(void *arg, const gql_call_t *call)
+{
+    s_call(arg, call, (json_slice_t){.data = ""}, s_on_answer);
+}
+
+static void s_host_flush(void *arg)
+{
+    (void)arg; /* the bus sends what one turn produced in one message */
+}
+
+static void s_host_done(void *arg, const buffer_t *response, size_t error_count)
+{
+    operation_t *self = arg;
+    (void)error_count;
+    operation_result_t result = {
+        .verdict = OPERATION_DONE,
+        .response = {.data = response->data, .size = response->size},
+    };
+    s_finish(self, &result);
+}
+
+/* Makes the execution; false after it was refused and is gone. */
+static bool s_begin(operation_t *self, operation_done_fn done, void *arg)
+{
+    self->done = done;
+    self->arg = arg;
+    buffer_t response = BUFFER_INIT(RESPONSE_ERRORS_MAX);
+    self->execution = gql_execution_new(self->document, self->operation, self->variables,
+                                        &self->runner->options.limits, &response);
+    if (!self->execution)
+        s_finish_refused(self, &response);
+    bool begun = self->execution != NULL;
+    buffer_free(&response);
+    return begun;
+}
+
+void operation_run(operation_t *self, operation_done_fn done, void *arg)
+{
+    static const gql_host_t host = {
+        .call = s_host_call, .flush = s_host_flush, .done = s_host_done};
+    if (s_begin(self, done, arg))
+        gql_execution_start(self->execution, &host, self);
+}
+
+static void s_on_source(void *arg, const service_answer_t *answer)
+{
+    pending_t *pending = arg;
+    operation_t *self = pending->operation;
+    s_forget(pending);
+    if (answer->ok) {
+        operation_result_t result = {
+            .verdict = OPERATION_DONE,
+            .service = self->source_service,
+            .source = answer->json,
+            .execution = self->execution,
+            .identity = self->identity,
+        };
+        self->execution = NULL;
+        s_finish(self, &result);
+        return;
+    }
+    buffer_t response = BUFFER_INIT(RESPONSE_ERRORS_MAX);
+    graphql_error_write(&response, answer->code, answer->message, answer->extensions);
+    s_finish_refused(self, &response);
+    buffer_free(&response);
+}
+
+void operation_open(operation_t *self, json_slice_t resume, operation_done_fn done, void *arg)
+{
+    if (!s_begin(self, done, arg))
+        return;
+    buffer_t response = BUFFER_INIT(RESPONSE_ERRORS_MAX);
+    const gql_call_t *call = gql_execution_source(self->execution, &response);
+    if (call) {
+        self->source_service = call->service;
+        s_call(self, call, resume, s_on_source);
+    } else {
+        s_finish_refused(self, &response);
+    }
+    buffer_free(&response);
+}

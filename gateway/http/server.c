@@ -1,0 +1,463 @@
+#include "gateway/http/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "common/mhd_loop.h"
+#include "common/net.h"
+#include "gateway/http/exchange.h"
+#include "gateway/http/graphql_error.h"
+#include "gateway/http/server_private.h"
+
+enum {
+    SNDBUF_BYTES = 64 * 1024,
+    CONNECTION_MEMORY = 32 * 1024, /* for the head of a request and of its response */
+    EXCHANGE_MEMORY = 256 * 1024,
+    SWEEP_MS = 1000,
+    DROPPED_MAX = 8 * 1024 * 1024, /* of a body that is too large, read to be able to answer */
+    STATUS_SERIES = 600,
+};
+
+/* A connection that libmicrohttpd holds. */
+typedef struct {
+    list_node_t node; /* in `silent` until its first request line */
+    int fd;
+    int64_t accepted_us;
+} peer_t;
+
+struct http_server {
+    http_options_t options;
+    struct MHD_Daemon *daemon;
+    mhd_loop_t *mhd;
+    loop_timer_t *sweep;
+    list_t silent;    /* peer_t, oldest first */
+    list_t exchanges; /* exchange_t, oldest first */
+    size_t connections;
+    size_t busy;
+    bool draining;
+    bool ending;
+    char id_prefix[9]; /* of request ids */
+    uint32_t id_counter;
+    metric_t *open;
+    metric_t *refused;
+    metric_t *responses[STATUS_SERIES];
+};
+
+bool server_is_draining(const http_server_t *self)
+{
+    return self->draining;
+}
+
+void server_kick(http_server_t *self)
+{
+    mhd_loop_kick(self->mhd);
+}
+
+void server_count_response(http_server_t *self, unsigned status)
+{
+    if (status >= STATUS_SERIES)
+        return;
+    if (!self->responses[status]) {
+        char labels[32];
+        snprintf(labels, sizeof labels, "status=\"%u\"", status);
+        self->responses[status] = metrics_counter("parley_http_responses_total",
+                                                  "HTTP responses by status code.", labels);
+    }
+    metric_inc(self->responses[status]);
+}
+
+/* ---- exchanges ---- */
+
+static bool s_id_is_sane(const char *id)
+{
+    size_t size = strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._-");
+    return size > 0 && size <= REQUEST_ID_MAX && !id[size];
+}
+
+/* The first thing known of a request: its target, still as it was sent. */
+static void *s_on_request_line(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    http_server_t *self = cls;
+    exchange_t *exchange = calloc(1, sizeof *exchange);
+    if (!exchange)
+        abort();
+    exchange->server = self;
+    exchange->options = &self->options;
+    exchange->connection = connection;
+    exchange->arena = arena_new(EXCHANGE_MEMORY);
+    exchange->body = (buffer_t)BUFFER_INIT(self->options.max_body_bytes);
+    exchange->started_us = clock_mono_us();
+    exchange->raw_target = arena_memdup(exchange->arena, uri, strlen(uri));
+    list_init(&exchange->node);
+    list_append(&self->exchanges, &exchange->node);
+    self->busy++;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    peer_t *peer = info ? info->socket_context : NULL;
+    if (peer)
+        list_remove(&peer->node);
+    return exchange;
+}
+
+static void s_on_completed(void *cls,
+                           struct MHD_Connection *connection,
+                           void **con_cls,
+                           enum MHD_RequestTerminationCode code)
+{
+    http_server_t *self = cls;
+    exchange_t *exchange = *con_cls;
+    (void)connection;
+    (void)code;
+    if (!exchange)
+        return;
+    *con_cls = NULL;
+    list_remove(&exchange->node);
+    self->busy--;
+    operation_cancel(&exchange->operation);
+    service_call_cancel(&exchange->call);
+    identity_unref(&exchange->identity);
+    if (exchange->response)
+        MHD_destroy_response(exchange->response);
+    buffer_free(&exchange->body);
+    arena_destroy(&exchange->arena);
+    free(exchange);
+}
+
+static void s_name(exchange_t *exchange)
+{
+    http_server_t *self = exchange->server;
+    const char *id = exchange_header(exchange, "X-Request-Id");
+    if (id && s_id_is_sane(id))
+        strcpy(exchange->request_id, id);
+    else
+        snprintf(exchange->request_id, sizeof exchange->request_id, "%s%08x", self->id_prefix,
+                 self->id_counter++);
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    client_address(self->options.trusted_proxies, info ? info->client_addr : NULL,
+                   exchange_header(exchange, "X-Forwarded-For"), exchange->client);
+}
+
+/* Writes an answer past libmicrohttpd, which takes none in the middle of a body, and lets it find
+ * the connection closed. */
+static void s_cut(exchange_t *exchange, unsigned status, const char *phrase, err_code_t code)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (!info || exchange->raw_sent)
+        return;
+    exchange->raw_sent = true;
+    buffer_t body = BUFFER_INIT(4096);
+    buffer_t head = BUFFER_INIT(8192);
+    graphql_error_write(&body, err_code_name(code), phrase, (json_slice_t){.data = ""});
+    buffer_printf(&head,
+                  "HTTP/1.1 %u %s\r\nContent-Type: application/json; charset=utf-8\r\n"
+                  "X-Request-Id: %s\r\nConnection: close\r\nContent-Length: %zu\r\n",
+                  status, phrase, exchange->request_id, body.size);
+    const char *origin = exchange_header(exchange, "Origin");
+    if (exchange->cors && origin && origins_allow(exchange->options->origins, origin))
+        buffer_printf(&head, "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n", origin);
+    buffer_put_str(&head, "\r\n");
+    buffer_put(&head, body.data, body.size);
+    ssize_t sent = send(info->connect_fd, head.data, head.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)sent; /* who does not read it does not miss it */
+    shutdown(info->connect_fd, SHUT_RDWR);
+    server_count_response(exchange->server, status);
+    buffer_free(&head);
+    buffer_free(&body);
+}
+
+/* ---- routing ---- */
+
+static bool s_is_graphql(const exchange_t *exchange)
+{
+    return !strcmp(exchange->target.path, "/graphql");
+}
+
+static void s_route(exchange_t *exchange)
+{
+    if (endpoint_is_websocket(exchange))
+        endpoint_websocket(exchange);
+    else if (s_is_graphql(exchange))
+        endpoint_graphql(exchange);
+    else if (!endpoint_probe(exchange) && !endpoint_service(exchange) && !endpoint_static(exchange))
+        exchange_reply_error(exchange, MHD_HTTP_NOT_FOUND, ERR_NOT_FOUND, "there is nothing here");
+}
+
+/* ---- libmicrohttpd's calls ---- */
+
+static enum MHD_Result s_queue(exchange_t *exchange)
+{
+    exchange->state = EXCHANGE_ANSWERED;
+    if (exchange->detached || !exchange->response)
+        return MHD_NO;
+    enum MHD_Result result =
+        MHD_queue_response(exchange->connection, exchange->status, exchange->response);
+    MHD_destroy_response(exchange->response);
+    exchange->response = NULL;
+    return result;
+}
+
+static void s_reply_too_large(exchange_t *exchange)
+{
+    char message[120];
+    snprintf(message, sizeof message, "the request body is larger than the limit of %zu bytes",
+             exchange->options->max_body_bytes);
+    exchange_reply_error(exchange, MHD_HTTP_CONTENT_TOO_LARGE, ERR_PAYLOAD_TOO_LARGE, message);
+}
+
+/* The head is there. Only what makes the body useless is answered here: libmicrohttpd closes the
+ * connection after an answer at this point. */
+static enum MHD_Result s_on_head(exchange_t *exchange, const char *method)
+{
+    err_t err = ERR_INIT;
+    exchange->method = method;
+    exchange->state = EXCHANGE_BODY;
+    s_name(exchange);
+    exchange->cors = true;
+    if (!exchange->raw_target ||
+        http_target_parse(exchange->arena, exchange->raw_target, &exchange->target, &err)) {
+        exchange_reply_error(exchange, MHD_HTTP_BAD_REQUEST, ERR_BAD_USER_INPUT, err.text);
+        return s_queue(exchange);
+    }
+    exchange->accept = http_negotiate(exchange_header(exchange, "Accept"));
+    const char *length = exchange_header(exchange, "Content-Length");
+    unsigned long long size = length ? strtoull(length, NULL, 10) : 0;
+    if (size <= exchange->options->max_body_bytes)
+        return MHD_YES;
+    exchange->too_large = true;
+    if (size <= DROPPED_MAX && !exchange_header(exchange, "Expect"))
+        return MHD_YES;
+    s_reply_too_large(exchange);
+    return s_queue(exchange);
+}
+
+static enum MHD_Result s_on_body(exchange_t *exchange, const char *data, size_t *size)
+{
+    if (!exchange->too_large && exchange->body.size + *size > exchange->body.limit) {
+        exchange->too_large = true;
+        buffer_free(&exchange->body);
+    }
+    if (exchange->too_large) {
+        exchange->dropped += *size;
+        if (exchange->dropped > DROPPED_MAX)
+            s_cut(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "Content Too Large", ERR_PAYLOAD_TOO_LARGE);
+    } else {
+        buffer_put(&exchange->body, data, *size);
+    }
+    *size = 0;
+    return MHD_YES;
+}
+
+static enum MHD_Result s_on_whole(exchange_t *exchange)
+{
+    if (exchange->raw_sent)
+        return MHD_NO;
+    exchange->state = EXCHANGE_HANDLED;
+    if (exchange->too_large)
+        s_reply_too_large(exchange);
+    else
+        s_route(exchange);
+    if (exchange->response || exchange->detached)
+        return s_queue(exchange);
+    if (!exchange->operation && !exchange->call)
+        return MHD_NO; /* no memory for a response */
+    exchange->suspended = true;
+    MHD_suspend_connection(exchange->connection);
+    return MHD_YES;
+}
+
+static enum MHD_Result s_on_access(void *cls,
+                                   struct MHD_Connection *connection,
+                                   const char *url,
+                                   const char *method,
+                                   const char *version,
+                                   const char *upload_data,
+                                   size_t *upload_data_size,
+                                   void **con_cls)
+{
+    exchange_t *exchange = *con_cls;
+    http_server_t *self = cls;
+    (void)connection;
+    (void)url;
+    (void)version;
+    if (self->ending)
+        return MHD_NO;
+    switch (exchange->state) {
+    case EXCHANGE_HEAD:
+        return s_on_head(exchange, method);
+    case EXCHANGE_BODY:
+        return *upload_data_size ? s_on_body(exchange, upload_data, upload_data_size)
+                                 : s_on_whole(exchange);
+    case EXCHANGE_HANDLED:
+        return s_queue(exchange);
+    case EXCHANGE_ANSWERED:
+        break;
+    }
+    *upload_data_size = 0;
+    return MHD_YES;
+}
+
+static enum MHD_Result
+s_on_accept(void *cls, const struct sockaddr *address, socklen_t address_size)
+{
+    http_server_t *self = cls;
+    (void)address;
+    (void)address_size;
+    size_t connections = self->connections;
+    if (self->options.hooks && self->options.hooks->count)
+        connections += self->options.hooks->count(self->options.hooks_arg);
+    if (connections < self->options.max_connections)
+        return MHD_YES;
+    if (!metric_value(self->refused))
+        log_warn("connections are refused: the limit is reached",
+                 log_int("limit", (int64_t)self->options.max_connections), LOG_END);
+    metric_inc(self->refused);
+    return MHD_NO;
+}
+
+static void s_on_connection(void *cls,
+                            struct MHD_Connection *connection,
+                            void **socket_context,
+                            enum MHD_ConnectionNotificationCode code)
+{
+    http_server_t *self = cls;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        peer_t *peer = calloc(1, sizeof *peer);
+        if (!peer)
+            abort();
+        peer->fd = info->connect_fd;
+        peer->accepted_us = clock_mono_us();
+        list_init(&peer->node);
+        list_append(&self->silent, &peer->node);
+        *socket_context = peer;
+        self->connections++;
+    } else {
+        peer_t *peer = *socket_context;
+        list_remove(&peer->node);
+        free(peer);
+        *socket_context = NULL;
+        self->connections--;
+    }
+    metric_set(self->open, (int64_t)self->connections);
+}
+
+/* ---- time ---- */
+
+/* Closes connections whose head or body does not come to an end. */
+static void s_on_sweep(void *arg)
+{
+    http_server_t *self = arg;
+    int64_t limit_us = clock_mono_us() - (int64_t)self->options.request_timeout_ms * 1000;
+    while (!list_is_empty(&self->silent)) {
+        peer_t *peer = LIST_ITEM(list_first(&self->silent), peer_t, node);
+        if (peer->accepted_us > limit_us)
+            break;
+        list_remove(&peer->node);
+        shutdown(peer->fd, SHUT_RDWR);
+    }
+    for (list_node_t *node = self->exchanges.next; node != &self->exchanges; node = node->next) {
+        exchange_t *exchange = LIST_ITEM(node, exchange_t, node);
+        if (exchange->started_us > limit_us)
+            break;
+        if (exchange->state <= EXCHANGE_BODY && !exchange->raw_sent)
+            s_cut(exchange, MHD_HTTP_REQUEST_TIMEOUT, "Request Timeout", ERR_TIMEOUT);
+    }
+}
+
+/* ---- the server ---- */
+
+static struct MHD_Daemon *s_start(http_server_t *self, int fd)
+{
+    const http_options_t *options = &self->options;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_UPGRADE | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO;
+    unsigned limit = (unsigned)(options->max_connections + 16); /* ours comes first */
+    return MHD_start_daemon(
+        flags, 0, s_on_accept, self, s_on_access, self, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_URI_LOG_CALLBACK, s_on_request_line, self, MHD_OPTION_NOTIFY_COMPLETED,
+        s_on_completed, self, MHD_OPTION_NOTIFY_CONNECTION, s_on_connection, self,
+        MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+        MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+}
+
+http_server_t *http_server_new(const http_options_t *options, err_t *err)
+{
+    http_server_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->options = *options;
+    list_init(&self->silent);
+    list_init(&self->exchanges);
+    uint32_t random;
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+        random = (uint32_t)clock_mono_us();
+    snprintf(self->id_prefix, sizeof self->id_prefix, "%08x", random);
+    self->open = metrics_gauge("parley_connections", "Open connections by what is spoken on them.",
+                               "dialect=\"http\"");
+    self->refused = metrics_counter("parley_connections_refused_total",
+                                    "Connections closed at once because of the limit.", NULL);
+    int fd = net_listen(options->listen, options->share_port, SNDBUF_BYTES, err);
+    if (fd < 0) {
+        free(self);
+        return NULL;
+    }
+    self->daemon = s_start(self, fd);
+    if (!self->daemon) {
+        err_set_errno(err, errno, "starting the HTTP server");
+        close(fd);
+        free(self);
+        return NULL;
+    }
+    self->mhd = mhd_loop_new(options->loop, self->daemon);
+    self->sweep = loop_timer_new(options->loop, s_on_sweep, self);
+    loop_timer_start(self->sweep, SWEEP_MS, SWEEP_MS);
+    return self;
+}
+
+void http_server_drain(http_server_t *self)
+{
+    if (self->draining)
+        return;
+    self->draining = true;
+    MHD_run(self->daemon); /* who is in the queue already gets in */
+    int fd = MHD_quiesce_daemon(self->daemon);
+    if (fd >= 0)
+        close(fd);
+}
+
+size_t http_server_busy(const http_server_t *self)
+{
+    return self->busy;
+}
+
+void http_server_destroy(http_server_t **self_p)
+{
+    http_server_t *self = *self_p;
+    if (!self)
+        return;
+    *self_p = NULL;
+    self->ending = true;
+    for (list_node_t *node = self->exchanges.next; node != &self->exchanges; node = node->next) {
+        exchange_t *exchange = LIST_ITEM(node, exchange_t, node);
+        operation_cancel(&exchange->operation);
+        service_call_cancel(&exchange->call);
+        if (exchange->suspended)
+            MHD_resume_connection(exchange->connection);
+        exchange->suspended = false;
+    }
+    MHD_run(self->daemon);
+    loop_timer_destroy(&self->sweep);
+    mhd_loop_destroy(&self->mhd);
+    MHD_stop_daemon(self->daemon);
+    free(self);
+}

@@ -1,0 +1,397 @@
+/* gateway/main.c: start, wiring and end of parley-gateway. The only file that knows all modules. */
+#include <signal.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/admin.h"
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/loop.h"
+#include "common/metrics.h"
+#include "common/net.h"
+#include "gateway/auth/auth.h"
+#include "gateway/bus/services.h"
+#include "gateway/feed/feed.h"
+#include "gateway/graphql/graphql.h"
+#include "gateway/http/operation.h"
+#include "gateway/http/server.h"
+#include "gateway/options.h"
+#include "gateway/realtime/realtime.h"
+#include "gateway/web/assets.h"
+
+enum {
+    EXIT_USAGE = 2,
+    DESCRIPTORS_KEPT = 128, /* for the bus, logs, the admin address … */
+    DRAIN_MS = 8500,        /* at SIGTERM, for what is under way */
+    DRAIN_TICK_MS = 20,
+    HEALTHCHECK_MS = 3000,
+    WAITING_BYTES_MAX = 20 * 1024 * 1024,
+    NODE_SIZE = 128,
+};
+
+/* One a process. */
+typedef struct {
+    options_t options;
+    char node[NODE_SIZE];
+    loop_t *loop;
+    origins_t *origins;
+    trusted_proxies_t *trusted_proxies;
+    services_t *services;
+    auth_t *auth;
+    feed_t *feed;
+    runner_t *runner;
+    realtime_t *realtime;
+    http_server_t *http;
+    admin_t *admin;
+    loop_timer_t *drain_timer;
+    int64_t drain_until_us;
+    bool draining;
+    gql_schema_t *next_schema; /* built when manifests were offered, used when they are active */
+} gateway_t;
+
+/* ---- what services announce ---- */
+
+static bool
+s_accept(void *arg, const service_manifest_t *const *manifests, size_t count, err_t *err)
+{
+    gateway_t *self = arg;
+    gql_source_t *sources = calloc(count ? count : 1, sizeof *sources);
+    if (!sources)
+        abort();
+    for (size_t i = 0; i < count; i++)
+        sources[i] = (gql_source_t){.service = manifests[i]->name,
+                                    .sdl = manifests[i]->sdl,
+                                    .size = strlen(manifests[i]->sdl)};
+    gql_schema_t *schema = gql_schema_build(sources, count, err);
+    free(sources);
+    if (!schema)
+        return false;
+    gql_schema_unref(&self->next_schema);
+    self->next_schema = schema;
+    return true;
+}
+
+static void s_on_change(void *arg)
+{
+    gateway_t *self = arg;
+    if (self->next_schema) {
+        runner_set_schema(self->runner, self->next_schema);
+        gql_schema_unref(&self->next_schema);
+        log_info("the schema was replaced",
+                 log_int("services", (int64_t)services_count(self->services)), LOG_END);
+    }
+    for (size_t i = 0; i < services_count(self->services); i++) {
+        const service_manifest_t *manifest = services_manifest(self->services, i);
+        err_t err = ERR_INIT;
+        if (auth_set_issuer(self->auth, manifest->name, manifest->issuer, &err))
+            log_error("the keys of a service are refused", log_str("service", manifest->name),
+                      log_str("reason", err.text), LOG_END);
+    }
+}
+
+/* ---- readiness and numbers ---- */
+
+static bool s_is_ready(void *arg, char *reason, size_t size)
+{
+    gateway_t *self = arg;
+    if (self->draining) {
+        snprintf(reason, size, "going away");
+        return false;
+    }
+    if (!services_are_ready(self->services, reason, size))
+        return false;
+    if (!runner_schema(self->runner)) {
+        snprintf(reason, size, "no schema yet");
+        return false;
+    }
+    return true;
+}
+
+static void s_on_scrape(void *arg)
+{
+    gateway_t *self = arg;
+    feed_counts_t feed = feed_counts(self->feed);
+    auth_stats_t auth = auth_stats(self->auth);
+    document_cache_counts_t documents = runner_documents(self->runner);
+    const struct {
+        const char *name, *help;
+        uint64_t value;
+    } gauges[] = {
+        {"parley_streams", "Streams that are followed.", feed.streams},
+        {"parley_subscription_groups", "Groups of equal subscriptions.", feed.groups},
+        {"parley_subscribers", "Subscribers of all groups.", feed.subscribers},
+        {"parley_subscribers_catching_up", "Subscribers behind the ring.", feed.catching_up},
+        {"parley_tokens_remembered", "Verified tokens that are remembered.", auth.entries},
+        {"parley_token_cache_hits", "Tokens found among the remembered ones.", auth.hits},
+        {"parley_token_cache_misses", "Tokens that had to be verified.", auth.misses},
+        {"parley_documents", "Prepared documents that are kept.", documents.documents},
+        {"parley_documents_bytes", "Memory of prepared documents.", documents.bytes},
+        {"parley_document_cache_hits", "Documents found prepared.", documents.hits},
+        {"parley_document_cache_misses", "Documents that had to be prepared.", documents.misses},
+        {"parley_operations_running", "Operations under way.", runner_running(self->runner)},
+    };
+    for (size_t i = 0; i < sizeof gauges / sizeof *gauges; i++)
+        metric_set(metrics_gauge(gauges[i].name, gauges[i].help, NULL), (int64_t)gauges[i].value);
+}
+
+/* ---- the end ---- */
+
+static void s_on_drain_tick(void *arg)
+{
+    gateway_t *self = arg;
+    bool late = clock_mono_us() > self->drain_until_us;
+    if (!late && (http_server_busy(self->http) || realtime_count(self->realtime)))
+        return;
+    if (late)
+        log_warn("going away although something is still under way",
+                 log_int("requests", (int64_t)http_server_busy(self->http)),
+                 log_int("connections", (int64_t)realtime_count(self->realtime)), LOG_END);
+    loop_stop(self->loop);
+}
+
+static void s_on_stop_signal(void *arg)
+{
+    gateway_t *self = arg;
+    if (self->draining) {
+        loop_stop(self->loop);
+        return;
+    }
+    log_info("going away", LOG_END);
+    self->draining = true;
+    self->drain_until_us = clock_mono_us() + (int64_t)DRAIN_MS * 1000;
+    http_server_drain(self->http);
+    realtime_drain(self->realtime, (uint32_t)self->options.drain_spread_ms);
+    loop_timer_start(self->drain_timer, 0, DRAIN_TICK_MS);
+}
+
+/* In the opposite order of s_start; everything may be NULL. */
+static void s_stop(gateway_t *self)
+{
+    admin_destroy(&self->admin);
+    http_server_destroy(&self->http);
+    realtime_destroy(&self->realtime);
+    runner_destroy(&self->runner);
+    feed_destroy(&self->feed);
+    services_destroy(&self->services);
+    auth_destroy(&self->auth);
+    gql_schema_unref(&self->next_schema);
+    trusted_proxies_destroy(&self->trusted_proxies);
+    origins_destroy(&self->origins);
+    loop_timer_destroy(&self->drain_timer);
+    if (self->loop)
+        loop_destroy(&self->loop);
+    metrics_shutdown();
+}
+
+/* ---- the beginning ---- */
+
+static gql_limits_t s_limits(const options_t *options)
+{
+    gql_limits_t limits = GQL_LIMITS_DEFAULT;
+    limits.max_depth = (uint32_t)options->max_depth;
+    limits.max_tokens = (uint32_t)options->max_tokens;
+    limits.max_root_fields = (uint32_t)options->max_root_fields;
+    limits.max_aliases = (uint32_t)options->max_aliases;
+    limits.max_directives = (uint32_t)options->max_directives;
+    limits.max_complexity = (uint64_t)options->max_complexity;
+    return limits;
+}
+
+static size_t s_connection_limit(const options_t *options)
+{
+    size_t descriptors = net_raise_descriptor_limit();
+    size_t most =
+        descriptors > 2 * DESCRIPTORS_KEPT ? descriptors - DESCRIPTORS_KEPT : descriptors / 2;
+    size_t limit = (size_t)options->max_connections;
+    if (!limit || limit > most)
+        limit = most;
+    log_info("connection limit", log_int("connections", (int64_t)limit),
+             log_int("descriptors", (int64_t)descriptors), LOG_END);
+    return limit;
+}
+
+static bool s_start_bus(gateway_t *self, err_t *err)
+{
+    const options_t *options = &self->options;
+    services_options_t services = {
+        .loop = self->loop,
+        .list = options->services,
+        .gateway_id = self->node,
+        .security = {.keys_dir = options->keys, .own = "gateway", .plain_tcp = options->plain_tcp},
+        .max_in_flight = (uint32_t)options->max_in_flight,
+        .accept = s_accept,
+        .accept_arg = self,
+    };
+    static const services_listener_t listener = {.on_change = s_on_change};
+    self->services = services_new(&services, err);
+    if (!self->services)
+        return false;
+    services_listen(self->services, &listener, self);
+    self->feed = feed_new(self->loop, self->services, &FEED_LIMITS_DEFAULT);
+    return true;
+}
+
+static void s_start_realtime(gateway_t *self)
+{
+    const options_t *options = &self->options;
+    realtime_options_t realtime = {
+        .loop = self->loop,
+        .runner = self->runner,
+        .auth = self->auth,
+        .feed = self->feed,
+        .max_message_bytes = (size_t)options->max_message_bytes,
+        .max_waiting_bytes = WAITING_BYTES_MAX,
+        .max_operations = (uint32_t)options->max_operations,
+        .init_timeout_s = (uint32_t)options->init_timeout_s,
+        .ping_interval_s = (uint32_t)options->ping_interval_s,
+        .stalled_timeout_s = (uint32_t)options->stalled_timeout_s,
+    };
+    self->realtime = realtime_new(&realtime);
+}
+
+static bool s_start_http(gateway_t *self, err_t *err)
+{
+    const options_t *options = &self->options;
+    http_options_t http = {
+        .loop = self->loop,
+        .runner = self->runner,
+        .auth = self->auth,
+        .services = self->services,
+        .origins = self->origins,
+        .trusted_proxies = self->trusted_proxies,
+        .listen = options->listen,
+        .share_port = options->share_port,
+        .max_connections = s_connection_limit(options),
+        .max_body_bytes = (size_t)options->max_body_bytes,
+        .request_timeout_ms = (unsigned)options->request_timeout_ms,
+        .idle_timeout_s = (unsigned)options->idle_timeout_s,
+        .call_timeout_ms = options->call_timeout_ms,
+        .ready = s_is_ready,
+        .ready_arg = self,
+        .find_asset = web_asset_find,
+        .hooks = &REALTIME_HOOKS,
+        .hooks_arg = self->realtime,
+    };
+    self->http = http_server_new(&http, err);
+    return self->http != NULL;
+}
+
+static bool s_start(gateway_t *self, err_t *err)
+{
+    const options_t *options = &self->options;
+    self->origins = origins_new(options->origins, err);
+    self->trusted_proxies =
+        self->origins ? trusted_proxies_new(options->trusted_proxies, err) : NULL;
+    if (!self->trusted_proxies)
+        return false;
+    self->loop = loop_new();
+    self->drain_timer = loop_timer_new(self->loop, s_on_drain_tick, self);
+    self->auth = auth_new(&(auth_options_t){.api_key = options->api_key});
+    if (!s_start_bus(self, err))
+        return false;
+    runner_options_t runner = {
+        .services = self->services,
+        .limits = s_limits(options),
+        .introspection = !options->no_introspection,
+        .call_timeout_ms = options->call_timeout_ms,
+        .cache_documents = (size_t)options->max_documents,
+        .cache_bytes = (size_t)options->max_documents_bytes,
+    };
+    self->runner = runner_new(&runner);
+    s_start_realtime(self);
+    if (!s_start_http(self, err))
+        return false;
+    self->admin = admin_new(self->loop, options->admin, s_is_ready, self, err);
+    if (!self->admin)
+        return false;
+    metrics_on_scrape(s_on_scrape, self);
+    loop_on_stop_signal(self->loop, s_on_stop_signal, self);
+    return true;
+}
+
+static int s_serve(const options_t *options)
+{
+    gateway_t self = {.options = *options};
+    err_t err = ERR_INIT;
+    char host[64] = "gateway";
+    if (options->node)
+        snprintf(self.node, sizeof self.node, "%s", options->node);
+    else if (!gethostname(host, sizeof host - 1))
+        snprintf(self.node, sizeof self.node, "%s-%ld", host, (long)getpid());
+    log_level_t level;
+    log_format_t format;
+    if (!log_level_parse(options->log_level, &level)) {
+        fprintf(stderr, "parley-gateway: --log-level: '%s' is no level\n", options->log_level);
+        return EXIT_USAGE;
+    }
+    if (!log_format_parse(options->log_format, &format)) {
+        fprintf(stderr, "parley-gateway: --log-format: '%s' is no format\n", options->log_format);
+        return EXIT_USAGE;
+    }
+    if (!options->services) {
+        fprintf(stderr, "parley-gateway: --services is missing\n");
+        return EXIT_USAGE;
+    }
+    log_init("gateway", self.node, level, format);
+    bool started = s_start(&self, &err);
+    if (started) {
+        log_info("listening", log_str("address", options->listen),
+                 log_str("version", PARLEY_VERSION), LOG_END);
+        loop_run(self.loop);
+        log_info("stopped", LOG_END);
+    } else {
+        fprintf(stderr, "parley-gateway: %s\n", err.text);
+    }
+    s_stop(&self);
+    if (started)
+        return EXIT_SUCCESS;
+    return err.code == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+static int s_healthcheck(const options_t *options)
+{
+    int status = net_http_status(options->admin, "/readyz", HEALTHCHECK_MS);
+    if (status == 200)
+        return EXIT_SUCCESS;
+    if (status < 0)
+        fprintf(stderr, "parley-gateway: nobody answers at %s\n", options->admin);
+    else
+        fprintf(stderr, "parley-gateway: not ready (%d)\n", status);
+    return EXIT_FAILURE;
+}
+
+int main(int argc, char **argv)
+{
+    options_t options;
+    err_t err = ERR_INIT;
+    char **rest = calloc((size_t)argc + 1, sizeof *rest);
+    int rest_count = 0;
+    int status = EXIT_USAGE;
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--help")) {
+            options_help();
+            free(rest);
+            return EXIT_SUCCESS;
+        }
+        if (!strcmp(argv[i], "--version")) {
+            puts("parley-gateway " PARLEY_VERSION);
+            free(rest);
+            return EXIT_SUCCESS;
+        }
+    }
+    if (!rest || sodium_init() < 0)
+        abort();
+    if (options_read(&options, argc, argv, rest, &rest_count, &err))
+        fprintf(stderr, "parley-gateway: %s\n", err.text);
+    else if (rest_count == 0)
+        status = s_serve(&options);
+    else if (rest_count == 1 && !strcmp(rest[0], "healthcheck"))
+        status = s_healthcheck(&options);
+    else
+        fprintf(stderr, "parley-gateway: unknown command '%s'\n", rest[0]);
+    free(rest);
+    return status;
+}

@@ -1,0 +1,166 @@
+#include "gateway/options.h"
+
+#include <stddef.h>
+
+#include "common/config.h"
+
+static options_t s_options;
+
+static const char s_usage[] =
+    "parley-gateway [OPTIONS] [COMMAND]\n\n"
+    "Speaks GraphQL over HTTP, WebSocket and event streams in front of services on a bus.\n\n"
+    "Commands (without one it serves):\n"
+    "  healthcheck   exit 0 if the gateway at --admin is ready";
+
+#define TEXT(name_, field_, fallback_, unit_, help_)                                               \
+    {                                                                                              \
+        .name = (name_), .type = CONFIG_STRING, .target = &s_options.field_,                       \
+        .fallback = (fallback_), .unit = (unit_), .help = (help_)                                  \
+    }
+#define NUMBER(name_, field_, fallback_, min_, max_, unit_, help_)                                 \
+    {                                                                                              \
+        .name = (name_), .type = CONFIG_INT, .target = &s_options.field_, .fallback = (fallback_), \
+        .min = (min_), .max = (max_), .unit = (unit_), .help = (help_)                             \
+    }
+#define FLAG(name_, field_, help_)                                                                 \
+    {                                                                                              \
+        .name = (name_), .type = CONFIG_FLAG, .target = &s_options.field_, .help = (help_)         \
+    }
+
+enum { SECONDS_MAX = 86400, MEBIBYTE = 1024 * 1024, MANY = 1000000000 };
+
+static const config_option_t s_config[] = {
+    TEXT("listen", listen, "0.0.0.0:8080", "ADDR:PORT", "where clients connect"),
+    FLAG("share-port", share_port, "let several gateways of this host listen on one port"),
+    TEXT("admin", admin, "127.0.0.1:9101", "ADDR:PORT", "/livez, /readyz and /metrics"),
+    TEXT("services",
+         services,
+         NULL,
+         "LIST",
+         "services on the bus: name=endpoint,…; each name is required for readiness"),
+    TEXT("keys", keys, NULL, "DIR", "folder of gateway.key and services/NAME.pub (bus over tcp)"),
+    FLAG("plain-tcp", plain_tcp, "allow a bus over tcp without encryption"),
+    TEXT("origins", origins, "*", "LIST", "web origins whose pages may call, or *"),
+    TEXT("trusted-proxies",
+         trusted_proxies,
+         "none",
+         "LIST",
+         "addresses and networks whose X-Forwarded-For is believed"),
+    FLAG("no-introspection", no_introspection, "refuse __schema and __type"),
+    NUMBER("call-timeout-ms",
+           call_timeout_ms,
+           "10000",
+           100,
+           600000,
+           "MS",
+           "a request must be answered by then"),
+    NUMBER("request-timeout-ms",
+           request_timeout_ms,
+           "20000",
+           100,
+           600000,
+           "MS",
+           "head and body of a request must have come by then"),
+    NUMBER("idle-timeout-s",
+           idle_timeout_s,
+           "75",
+           1,
+           SECONDS_MAX,
+           "S",
+           "kept-alive HTTP connections are closed after that"),
+    NUMBER("init-timeout-s",
+           init_timeout_s,
+           "10",
+           1,
+           3600,
+           "S",
+           "a WebSocket must say connection_init by then"),
+    NUMBER("ping-interval-s",
+           ping_interval_s,
+           "25",
+           1,
+           3600,
+           "S",
+           "silent WebSockets and event streams are asked after that"),
+    NUMBER("stalled-timeout-s",
+           stalled_timeout_s,
+           "300",
+           1,
+           SECONDS_MAX,
+           "S",
+           "a reader that takes nothing for so long is closed"),
+    NUMBER("drain-spread-ms",
+           drain_spread_ms,
+           "2000",
+           0,
+           6000,
+           "MS",
+           "at SIGTERM, WebSockets are closed over this time"),
+    NUMBER("max-connections",
+           max_connections,
+           "0",
+           0,
+           MANY,
+           "N",
+           "open connections; 0: as many as descriptors allow"),
+    NUMBER("max-body-bytes", max_body_bytes, "1048576", 1024, 64 * MEBIBYTE, "N", "of a request"),
+    NUMBER("max-message-bytes",
+           max_message_bytes,
+           "1048576",
+           1024,
+           64 * MEBIBYTE,
+           "N",
+           "of a message on a WebSocket"),
+    NUMBER("max-operations",
+           max_operations,
+           "200",
+           1,
+           100000,
+           "N",
+           "of one WebSocket at a time, subscriptions among them"),
+    NUMBER("max-depth", max_depth, "50", 0, 1000, "N", "of selection sets; 0: no limit"),
+    NUMBER("max-tokens", max_tokens, "50000", 0, MANY, "N", "of a document; 0: no limit"),
+    NUMBER("max-root-fields", max_root_fields, "50", 0, MANY, "N", "of an operation; 0: no limit"),
+    NUMBER("max-aliases", max_aliases, "200", 0, MANY, "N", "of a document; 0: no limit"),
+    NUMBER("max-directives", max_directives, "500", 0, MANY, "N", "of a document; 0: no limit"),
+    NUMBER("max-complexity",
+           max_complexity,
+           "5000000",
+           0,
+           INT64_MAX,
+           "N",
+           "fields, multiplied by list arguments; 0: no limit"),
+    NUMBER(
+        "max-documents", max_documents, "2000", 1, MANY, "N", "prepared documents that are kept"),
+    NUMBER("max-documents-bytes",
+           max_documents_bytes,
+           "33554432",
+           65536,
+           1024 * (int64_t)MEBIBYTE,
+           "N",
+           "memory for prepared documents"),
+    NUMBER(
+        "max-in-flight", max_in_flight, "10000", 1, 1000000, "N", "calls under way to one service"),
+    TEXT("log-level", log_level, "info", "LEVEL", "debug, info, warn or error"),
+    TEXT("log-format", log_format, "auto", "FORMAT", "auto, json or text"),
+    TEXT("node", node, NULL, "NAME", "name of this process in logs"),
+    {.name = "api-key",
+     .type = CONFIG_STRING,
+     .target = &s_options.api_key,
+     .help = "a key that x-api-key is compared with; unset: none is accepted",
+     .env_only = true},
+    {.name = NULL},
+};
+
+err_code_t
+options_read(options_t *self, int argc, char **argv, char **rest, int *rest_count, err_t *err)
+{
+    err_code_t code = config_read(s_config, argc, argv, rest, rest_count, err);
+    *self = s_options;
+    return code;
+}
+
+void options_help(void)
+{
+    config_help(s_config, s_usage);
+}

@@ -1,0 +1,361 @@
+#include "gateway/realtime/conn.h"
+
+#include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "gateway/realtime/realtime_private.h"
+
+enum {
+    CLOSING_S = 5,              /* for the peer to answer a close frame */
+    PONG_S = 10,                /* for the peer's machine to answer a ping */
+    WAITING_UNREAD = 64 * 1024, /* who does not take his answers is not read from */
+};
+
+static const int64_t SECOND_US = 1000000;
+
+conn_t *conn_of(session_t *session)
+{
+    return LIST_ITEM(session, conn_t, session);
+}
+
+/* ---- ends ---- */
+
+/* The states go one way only. */
+static void s_advance(conn_t *self, conn_state_t state)
+{
+    if (state > self->state)
+        self->state = state;
+}
+
+void conn_end(conn_t *self, const char *reason)
+{
+    realtime_t *realtime = self->realtime;
+    if (self->state == CONN_ENDED)
+        return;
+    s_advance(self, CONN_ENDED);
+    log_debug("connection ended", log_str("connection", self->session.request_id),
+              log_str("dialect", self->session.dialect->name), log_str("reason", reason),
+              log_int("duration_us", clock_mono_us() - self->opened_us), LOG_END);
+    realtime_forget(realtime, self, reason);
+    session_stop_all(&self->session);
+    wheel_remove(&self->timer);
+    loop_fd_destroy(&self->io);
+    close(self->fd);
+    self->fd = -1;
+}
+
+void conn_free(conn_t *self)
+{
+    session_clear(&self->session);
+    outlet_clear(&self->outlet);
+    ws_codec_clear(&self->codec);
+    list_remove(&self->marked);
+    list_remove(&self->all);
+    free(self);
+}
+
+/* What waits is sent, then the writing side is closed and the peer's end awaited. */
+static void s_begin_closing(conn_t *self)
+{
+    s_advance(self, CONN_CLOSING);
+    session_stop_all(&self->session);
+    ws_codec_stop(&self->codec);
+    wheel_set(&self->realtime->wheel, &self->timer, self->realtime->wheel.now_s + CLOSING_S);
+    realtime_mark(self->realtime, self);
+}
+
+void conn_close(conn_t *self, uint16_t code, const char *reason)
+{
+    if (self->state != CONN_OPEN)
+        return;
+    if (self->is_websocket)
+        ws_frame_put_close(&self->outlet.rest, code, reason);
+    log_debug("connection is closed", log_str("connection", self->session.request_id),
+              log_int("code", code), log_str("reason", reason), LOG_END);
+    s_begin_closing(self);
+}
+
+/* ---- out ---- */
+
+void conn_send(conn_t *self, const char *text, size_t size)
+{
+    if (self->state != CONN_OPEN)
+        return;
+    if (self->is_websocket)
+        ws_frame_put(&self->outlet.rest, WS_TEXT, text, size);
+    else
+        buffer_put(&self->outlet.rest, text, size);
+    realtime_mark(self->realtime, self);
+}
+
+void conn_send_buffer(conn_t *self, buffer_t *text)
+{
+    if (!text->failed)
+        conn_send(self, text->data, text->size);
+    buffer_free(text);
+}
+
+static void s_put_frame(buffer_t *out, const stream_t *stream, const feed_item_t *item)
+{
+    const char *suffix = stream->session->dialect->suffix;
+    size_t suffix_size = strlen(suffix);
+    size_t size = shared_bytes_size(item->bytes);
+    uint8_t header[WS_HEADER_MAX];
+    size_t header_size = ws_frame_header(header, WS_TEXT, stream->prefix_size + size + suffix_size);
+    char *at = buffer_reserve(out, header_size + stream->prefix_size + size + suffix_size);
+    if (!at)
+        return; /* the flush fails, and the connection with it */
+    memcpy(at, header, header_size);
+    at += header_size;
+    memcpy(at, stream->text, stream->prefix_size);
+    at += stream->prefix_size;
+    memcpy(at, shared_bytes_data(item->bytes), size);
+    at += size;
+    memcpy(at, suffix, suffix_size);
+    out->size += header_size + stream->prefix_size + size + suffix_size;
+}
+
+/* Server-sent events: line ends, which JSON has only as white space, would end a field. */
+static void s_put_event(buffer_t *out, const stream_t *stream, const feed_item_t *item)
+{
+    size_t size = shared_bytes_size(item->bytes);
+    buffer_put_str(out, "id: ");
+    buffer_put_str(out, item->cursor);
+    buffer_put_char(out, '\n');
+    buffer_put(out, stream->text, stream->prefix_size);
+    char *at = buffer_reserve(out, size);
+    if (!at)
+        return;
+    memcpy(at, shared_bytes_data(item->bytes), size);
+    for (size_t i = 0; i < size; i++)
+        if (at[i] == '\n' || at[i] == '\r')
+            at[i] = ' ';
+    out->size += size;
+    buffer_put_str(out, stream->session->dialect->suffix);
+}
+
+static void s_pull(void *arg, buffer_t *out, size_t limit)
+{
+    conn_t *self = arg;
+    size_t taken =
+        session_pull(&self->session, self->is_websocket ? s_put_frame : s_put_event, out, limit);
+    metric_add(self->realtime->deliveries, (int64_t)taken);
+}
+
+/* What io is to watch for, after something changed. */
+static void s_watch(conn_t *self)
+{
+    bool full = outlet_waiting(&self->outlet) > WAITING_UNREAD;
+    int events = full ? 0 : UV_READABLE;
+    if (self->outlet.blocked)
+        events |= UV_WRITABLE;
+    if (events == self->watching)
+        return;
+    self->watching = (uint8_t)events;
+    loop_fd_want(self->io, events);
+}
+
+static void s_flush(conn_t *self)
+{
+    realtime_t *realtime = self->realtime;
+    uint64_t sent = 0;
+    outlet_result_t result = outlet_flush(&self->outlet, &realtime->scratch, s_pull, self, &sent);
+    metric_add(realtime->sent_bytes, (int64_t)sent);
+    switch (result) {
+    case OUTLET_IDLE:
+        if (self->state == CONN_CLOSING)
+            shutdown(self->fd, SHUT_WR); /* all is said */
+        break;
+    case OUTLET_MORE:
+        realtime_mark(realtime, self);
+        break;
+    case OUTLET_BLOCKED:
+        break;
+    case OUTLET_BROKEN:
+        self->broken = true;
+        break;
+    }
+    if (self->broken)
+        realtime_mark(realtime, self); /* ends there, not under a caller's feet */
+    else
+        s_watch(self);
+}
+
+void conn_wake(conn_t *self)
+{
+    if (self->state != CONN_OPEN || self->outlet.blocked || self->broken)
+        return;
+    if (self->session.count == 1)
+        s_flush(self);
+    else
+        realtime_mark(self->realtime, self); /* its other subscriptions may have something too */
+}
+
+void conn_work(conn_t *self)
+{
+    if (self->state == CONN_ENDED)
+        return;
+    if (!self->broken && !self->outlet.blocked)
+        s_flush(self);
+    if (self->broken)
+        conn_end(self, self->state == CONN_CLOSING ? "closed" : "gone");
+}
+
+/* ---- in ---- */
+
+static void s_on_message(void *arg, ws_opcode_t opcode, const char *data, size_t size)
+{
+    conn_t *self = arg;
+    metric_inc(self->realtime->received);
+    if (opcode == WS_BINARY)
+        conn_close(self, WS_CLOSE_UNSUPPORTED_DATA, "only text messages are spoken here");
+    else
+        self->session.dialect->on_message(&self->session, data, size);
+}
+
+static void s_on_control(void *arg, ws_opcode_t opcode)
+{
+    (void)arg; /* that something came is all that counts */
+    (void)opcode;
+}
+
+/* The peer has closed or broke the protocol: what the codec wants said is said, then it ends. */
+static void s_on_closed(conn_t *self, uint16_t code)
+{
+    buffer_t *replies = &self->realtime->replies;
+    log_debug("connection was closed by the client or broke the protocol",
+              log_str("connection", self->session.request_id), log_int("code", code), LOG_END);
+    if (self->state == CONN_OPEN)
+        buffer_put(&self->outlet.rest, replies->data, replies->size);
+    s_begin_closing(self);
+}
+
+void conn_feed(conn_t *self, const void *data, size_t size)
+{
+    static const ws_codec_events_t events = {.on_message = s_on_message,
+                                             .on_control = s_on_control};
+    buffer_t *replies = &self->realtime->replies;
+    uint16_t code;
+    if (self->state == CONN_ENDED || !self->is_websocket || !size)
+        return;
+    self->heard_us = clock_mono_us();
+    self->pinged = false;
+    if (self->state == CONN_CLOSING)
+        return; /* until the peer hangs up */
+    if (!ws_codec_feed(&self->codec, data, size, &events, self, replies, &code)) {
+        s_on_closed(self, code);
+    } else if (replies->size && self->state == CONN_OPEN) {
+        buffer_put(&self->outlet.rest, replies->data, replies->size);
+        realtime_mark(self->realtime, self);
+    }
+    buffer_clear(replies);
+}
+
+static void s_read(conn_t *self)
+{
+    ssize_t n = recv(self->fd, self->realtime->input, REALTIME_READ_CHUNK, MSG_DONTWAIT);
+    if (n > 0)
+        conn_feed(self, self->realtime->input, (size_t)n);
+    else if (n == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
+        conn_end(self, self->state == CONN_CLOSING ? "closed" : "gone");
+}
+
+static void s_on_io(void *arg, int events)
+{
+    conn_t *self = arg;
+    if (events & UV_READABLE)
+        s_read(self);
+    if (self->state == CONN_ENDED || !(events & UV_WRITABLE))
+        return;
+    self->outlet.blocked = false;
+    s_flush(self);
+}
+
+/* ---- times ---- */
+
+/* Has the peer's machine acknowledged anything lately? A reader that stalls is alive, one whose
+ * cable was cut is not. */
+static bool s_machine_answers(const conn_t *self)
+{
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    int unacknowledged = 0;
+    if (ioctl(self->fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0)
+        return true;
+    if (getsockopt(self->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+        return false;
+    return info.tcpi_last_ack_recv < self->realtime->options.ping_interval_s * 1000;
+}
+
+static void s_ping(conn_t *self)
+{
+    realtime_t *realtime = self->realtime;
+    if (self->session.dialect->on_beat)
+        self->session.dialect->on_beat(&self->session);
+    if (self->is_websocket && !outlet_waiting(&self->outlet)) {
+        ws_frame_put(&self->outlet.rest, WS_PING, NULL, 0);
+        self->pinged = true;
+    }
+    realtime_mark(realtime, self);
+}
+
+void conn_on_time(conn_t *self)
+{
+    realtime_t *realtime = self->realtime;
+    const realtime_options_t *options = &realtime->options;
+    const dialect_t *dialect = self->session.dialect;
+    int64_t now_us = clock_mono_us();
+    int64_t stalled_us = (int64_t)options->stalled_timeout_s * SECOND_US;
+    if (self->state == CONN_CLOSING) {
+        conn_end(self, "closed");
+    } else if (!self->session.initialised && dialect->code_init_timeout) {
+        conn_close(self, dialect->code_init_timeout, dialect->reason_init_timeout);
+    } else if (outlet_waiting(&self->outlet) && now_us - self->outlet.progress_us > stalled_us) {
+        conn_end(self, "stalled");
+    } else if (self->pinged && now_us - self->heard_us > stalled_us) {
+        conn_end(self, "stalled");
+    } else if (self->pinged && !s_machine_answers(self)) {
+        conn_end(self, "no pong");
+    } else {
+        bool silent = now_us - self->heard_us >= (int64_t)options->ping_interval_s * SECOND_US;
+        if (silent || dialect->on_beat)
+            s_ping(self);
+        uint32_t wait_s = self->pinged ? PONG_S : options->ping_interval_s;
+        wheel_set(&realtime->wheel, &self->timer, realtime->wheel.now_s + wait_s);
+    }
+}
+
+/* ---- beginning ---- */
+
+conn_t *conn_new(realtime_t *realtime, int fd, bool is_websocket, const dialect_t *dialect)
+{
+    conn_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    const realtime_options_t *options = &realtime->options;
+    self->realtime = realtime;
+    self->fd = fd;
+    self->is_websocket = is_websocket;
+    self->opened_us = self->heard_us = clock_mono_us();
+    list_init(&self->all);
+    list_init(&self->marked);
+    wheel_node_init(&self->timer);
+    outlet_init(&self->outlet, fd, options->max_waiting_bytes);
+    ws_codec_init(&self->codec, options->max_message_bytes);
+    session_init(&self->session, realtime, dialect);
+    self->io = loop_fd_new(options->loop, fd, s_on_io, self);
+    s_watch(self);
+    uint32_t wait_s =
+        dialect->code_init_timeout ? options->init_timeout_s : options->ping_interval_s;
+    wheel_set(&realtime->wheel, &self->timer, realtime->wheel.now_s + wait_s);
+    return self;
+}

@@ -1,0 +1,208 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "gateway/http/graphql_error.h"
+#include "gateway/realtime/conn.h"
+#include "gateway/realtime/dialects.h"
+
+/* graphql-transport-ws, to the letter of its PROTOCOL.md; reasons of closing are those of its
+ * reference implementation, graphql-ws. */
+
+enum {
+    CLOSE_BAD_REQUEST = 4400,
+    CLOSE_UNAUTHORIZED = 4401,
+    CLOSE_FORBIDDEN = 4403,
+    CLOSE_INIT_TIMEOUT = 4408,
+    CLOSE_SUBSCRIBER_EXISTS = 4409,
+    CLOSE_TOO_MANY_INITS = 4429,
+    MESSAGE_MAX = 4 * 1024 * 1024,
+};
+
+static void s_close(session_t *session, uint16_t code, const char *reason)
+{
+    conn_close(conn_of(session), code, reason);
+}
+
+/* ---- out ---- */
+
+static void s_put_head(buffer_t *out, const char *id, size_t id_size, const char *type)
+{
+    buffer_put_str(out, "{\"id\":");
+    buffer_put_json_string(out, id, id_size);
+    buffer_put_str(out, ",\"type\":\"");
+    buffer_put_str(out, type);
+    buffer_put_char(out, '"');
+}
+
+static void s_put_prefix(buffer_t *out, const char *id, size_t id_size)
+{
+    s_put_head(out, id, id_size, "next");
+    buffer_put_str(out, ",\"payload\":");
+}
+
+static void s_send_error(session_t *session, const char *id, size_t id_size, json_slice_t response)
+{
+    buffer_t text = BUFFER_INIT(MESSAGE_MAX);
+    json_slice_t errors = graphql_error_list(response);
+    s_put_head(&text, id, id_size, "error");
+    buffer_put_str(&text, ",\"payload\":");
+    buffer_put(&text, errors.data, errors.size);
+    buffer_put_char(&text, '}');
+    conn_send_buffer(conn_of(session), &text);
+}
+
+static void s_send_complete(session_t *session, const char *id, size_t id_size)
+{
+    buffer_t text = BUFFER_INIT(MESSAGE_MAX);
+    s_put_head(&text, id, id_size, "complete");
+    buffer_put_char(&text, '}');
+    conn_send_buffer(conn_of(session), &text);
+}
+
+static void s_send_ack(session_t *session)
+{
+    buffer_t text = BUFFER_INIT(MESSAGE_MAX);
+    int64_t expires_at_us = session->identity ? identity_expires_at_us(session->identity) : 0;
+    buffer_put_str(&text, "{\"type\":\"connection_ack\"");
+    if (expires_at_us) {
+        char iso[CLOCK_ISO_SIZE];
+        clock_iso(expires_at_us, iso);
+        buffer_printf(&text, ",\"payload\":{\"expiresAt\":\"%s\"}", iso);
+    }
+    buffer_put_char(&text, '}');
+    conn_send_buffer(conn_of(session), &text);
+}
+
+/* ---- in ---- */
+
+static void s_on_init(session_t *session, const json_t *message)
+{
+    if (session->initialised) {
+        s_close(session, CLOSE_TOO_MANY_INITS, "Too many initialisation requests");
+        return;
+    }
+    const json_t *payload = json_object_get(message, "payload");
+    if (payload && !json_is_object(payload) && !json_is_null(payload)) {
+        s_close(session, CLOSE_BAD_REQUEST, "connection_init: \"payload\" must be a map");
+        return;
+    }
+    err_t err = ERR_INIT;
+    switch (session_authenticate(session, payload, &err)) {
+    case ERR_OK:
+        session->initialised = true;
+        s_send_ack(session);
+        break;
+    case ERR_UNAVAILABLE:
+        s_close(session, WS_CLOSE_TRY_AGAIN_LATER, err.text);
+        break;
+    default:
+        s_close(session, CLOSE_FORBIDDEN, "Forbidden");
+        break;
+    }
+}
+
+static void s_on_ping(session_t *session, const json_t *message)
+{
+    const json_t *payload = json_object_get(message, "payload");
+    if (payload && !json_is_object(payload) && !json_is_null(payload)) {
+        s_close(session, CLOSE_BAD_REQUEST, "ping: \"payload\" must be a map");
+        return;
+    }
+    buffer_t text = BUFFER_INIT(MESSAGE_MAX);
+    buffer_put_str(&text, "{\"type\":\"pong\"");
+    char *copy = payload ? json_dumps(payload, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    if (copy) {
+        buffer_put_str(&text, ",\"payload\":");
+        buffer_put_str(&text, copy);
+        free(copy);
+    }
+    buffer_put_char(&text, '}');
+    conn_send_buffer(conn_of(session), &text);
+}
+
+/* The id of a message, or NULL after closing because it has none. */
+static const char *s_read_id(session_t *session, const json_t *message, size_t *size)
+{
+    const json_t *id = json_object_get(message, "id");
+    *size = json_string_length(id);
+    if (json_is_string(id) && *size > 0 && *size <= SESSION_ID_MAX)
+        return json_string_value(id);
+    s_close(session, CLOSE_BAD_REQUEST, "\"id\" must be a string of 1 to 256 bytes");
+    return NULL;
+}
+
+static bool s_is_map_or_absent(const json_t *map, const char *name)
+{
+    const json_t *value = json_object_get(map, name);
+    return !value || json_is_object(value) || json_is_null(value);
+}
+
+static void s_on_subscribe(session_t *session, const json_t *message)
+{
+    if (!session->initialised) {
+        s_close(session, CLOSE_UNAUTHORIZED, "Unauthorized");
+        return;
+    }
+    size_t id_size;
+    const char *id = s_read_id(session, message, &id_size);
+    if (!id)
+        return;
+    const json_t *payload = json_object_get(message, "payload");
+    const json_t *name = json_object_get(payload, "operationName");
+    if (!json_is_object(payload) || !json_is_string(json_object_get(payload, "query")) ||
+        (name && !json_is_string(name) && !json_is_null(name)) ||
+        !s_is_map_or_absent(payload, "variables") || !s_is_map_or_absent(payload, "extensions")) {
+        s_close(session, CLOSE_BAD_REQUEST,
+                "subscribe: \"payload\" must be a map with a string \"query\"");
+        return;
+    }
+    if (session_find(session, id, id_size)) {
+        char reason[WS_REASON_MAX + 1];
+        snprintf(reason, sizeof reason, "Subscriber for %.80s already exists", id);
+        s_close(session, CLOSE_SUBSCRIBER_EXISTS, reason);
+        return;
+    }
+    json_slice_t resume = {.data = ""};
+    session_start(session, id, id_size, payload, session->identity, resume);
+}
+
+static void s_on_complete(session_t *session, const json_t *message)
+{
+    size_t id_size;
+    const char *id = s_read_id(session, message, &id_size);
+    stream_t *stream = id ? session_find(session, id, id_size) : NULL;
+    if (stream)
+        session_stop(stream);
+}
+
+static void s_on_message(session_t *session, const char *text, size_t size)
+{
+    json_error_t error;
+    json_t *message = json_loadb(text, size, JSON_ALLOW_NUL, &error);
+    const char *type = json_string_value(json_object_get(message, "type"));
+    if (!type)
+        s_close(session, CLOSE_BAD_REQUEST, "Invalid message received");
+    else if (!strcmp(type, "subscribe"))
+        s_on_subscribe(session, message);
+    else if (!strcmp(type, "complete"))
+        s_on_complete(session, message);
+    else if (!strcmp(type, "connection_init"))
+        s_on_init(session, message);
+    else if (!strcmp(type, "ping"))
+        s_on_ping(session, message);
+    else if (strcmp(type, "pong") != 0)
+        s_close(session, CLOSE_BAD_REQUEST, "Invalid message type received");
+    json_decref(message);
+}
+
+const dialect_t DIALECT_TRANSPORT_WS = {
+    .name = "graphql-transport-ws",
+    .suffix = "}",
+    .on_message = s_on_message,
+    .put_prefix = s_put_prefix,
+    .send_error = s_send_error,
+    .send_complete = s_send_complete,
+    .code_init_timeout = CLOSE_INIT_TIMEOUT,
+    .reason_init_timeout = "Connection initialisation timeout",
+};

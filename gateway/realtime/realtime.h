@@ -1,0 +1,43 @@
+/* gateway/realtime/realtime.h: WebSockets and event streams of the gateway, as the layer above
+ * HTTP. It owns the connections that left HTTP, and what they share: buffers, one timer, counters.
+ * Loop thread only. */
+#ifndef PARLEY_GATEWAY_REALTIME_REALTIME_H
+#define PARLEY_GATEWAY_REALTIME_REALTIME_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/loop.h"
+#include "gateway/auth/auth.h"
+#include "gateway/feed/feed.h"
+#include "gateway/http/operation.h"
+#include "gateway/http/server.h"
+
+typedef struct realtime realtime_t;
+
+typedef struct {
+    loop_t *loop;
+    runner_t *runner;
+    auth_t *auth;
+    feed_t *feed;
+    size_t max_message_bytes;   /* 1 MiB */
+    size_t max_waiting_bytes;   /* for one connection, before it is closed as too slow; 20 MiB */
+    uint32_t max_operations;    /* of one connection at a time; 200 */
+    uint32_t max_connections;   /* 0: no limit */
+    uint32_t init_timeout_s;    /* 10 */
+    uint32_t ping_interval_s;   /* 25 */
+    uint32_t stalled_timeout_s; /* 300: a reader that takes nothing so long is closed */
+} realtime_options_t;
+
+realtime_t *realtime_new(const realtime_options_t *options);
+/* Cuts what is still open. */
+void realtime_destroy(realtime_t **self_p);
+
+/* What the HTTP server is to be given, with the realtime_t as argument. */
+extern const http_hooks_t REALTIME_HOOKS;
+
+/* Closes all WebSockets with 1001 and ends event streams, spread over spread_ms. */
+void realtime_drain(realtime_t *self, uint32_t spread_ms);
+size_t realtime_count(const realtime_t *self);
+
+#endif

@@ -1,0 +1,38 @@
+/* gateway/realtime/realtime_private.h: what connections and sessions share. Private to
+ * gateway/realtime. */
+#ifndef PARLEY_GATEWAY_REALTIME_REALTIME_PRIVATE_H
+#define PARLEY_GATEWAY_REALTIME_REALTIME_PRIVATE_H
+
+#include "common/list.h"
+#include "common/metrics.h"
+#include "gateway/realtime/conn.h"
+#include "gateway/realtime/realtime.h"
+
+enum { REALTIME_READ_CHUNK = 64 * 1024 };
+
+struct realtime {
+    realtime_options_t options;
+    list_t all;    /* conn_t, open or closing */
+    list_t marked; /* conn_t with something to do at the end of this turn */
+    list_t ended;  /* conn_t to be freed then */
+    bool deferred; /* the end of this turn is asked for */
+    size_t count;
+    wheel_t wheel;
+    loop_timer_t *timer;
+    loop_timer_t *drain_timer;
+    size_t drain_step;
+    buffer_t scratch; /* for one send, see outlet.h */
+    buffer_t replies; /* of the codec */
+    char *input;      /* for one recv */
+    metric_t *subscriptions;
+    metric_t *deliveries;
+    metric_t *received;
+    metric_t *sent_bytes;
+};
+
+/* Lets conn_work be called at the end of this turn. */
+void realtime_mark(realtime_t *self, conn_t *conn);
+/* The connection has ended: counts it, and frees it at the end of this turn. */
+void realtime_forget(realtime_t *self, conn_t *conn, const char *reason);
+
+#endif

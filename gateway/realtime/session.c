@@ -1,0 +1,330 @@
+#include "gateway/realtime/session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/http/credential.h"
+#include "gateway/http/graphql_error.h"
+#include "gateway/realtime/conn.h"
+#include "gateway/realtime/realtime_private.h"
+
+enum { ERRORS_MAX = 1024 * 1024, RESULT_EXTRA = 2 * SESSION_ID_MAX + 200 };
+
+void session_init(session_t *self, realtime_t *realtime, const dialect_t *dialect)
+{
+    *self = (session_t){.realtime = realtime, .dialect = dialect};
+    list_init(&self->streams);
+    list_init(&self->ready);
+}
+
+void session_clear(session_t *self)
+{
+    session_stop_all(self);
+    identity_unref(&self->identity);
+    free(self->authorization);
+    free(self->api_key);
+    free(self->request_id);
+    free(self->client);
+    free(self->greeting);
+}
+
+/* ---- who he is ---- */
+
+/* A string member of that name in any case, or NULL. */
+static const char *s_member(const json_t *map, const char *name)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)map, key, value)
+    {
+        if (json_is_string(value) && !strcasecmp(key, name))
+            return json_string_value(value);
+    }
+    return NULL;
+}
+
+err_code_t session_authenticate(session_t *self, const json_t *payload, err_t *err)
+{
+    const json_t *headers = json_object_get(payload, "headers");
+    const char *authorization = s_member(payload, "authorization");
+    const char *api_key = s_member(payload, "x-api-key");
+    if (!authorization && !api_key) {
+        authorization = s_member(headers, "authorization");
+        api_key = s_member(headers, "x-api-key");
+    }
+    if (!authorization && !api_key) {
+        authorization = self->authorization;
+        api_key = self->api_key;
+    }
+    identity_t *identity;
+    err_code_t code =
+        credential_check(self->realtime->options.auth, authorization, api_key, &identity, err);
+    if (code)
+        return code;
+    identity_unref(&self->identity);
+    self->identity = identity;
+    free(self->authorization);
+    free(self->api_key);
+    self->authorization = self->api_key = NULL;
+    return ERR_OK;
+}
+
+/* ---- streams ---- */
+
+static const char *s_id(const stream_t *stream)
+{
+    return stream->text + stream->prefix_size;
+}
+
+stream_t *session_find(session_t *self, const char *id, size_t id_size)
+{
+    for (list_node_t *node = self->streams.next; node != &self->streams; node = node->next) {
+        stream_t *stream = LIST_ITEM(node, stream_t, node);
+        if (stream->id_size == id_size && !memcmp(s_id(stream), id, id_size))
+            return stream;
+    }
+    return NULL;
+}
+
+static stream_t *s_new(session_t *self, const char *id, size_t id_size)
+{
+    buffer_t prefix = BUFFER_INIT(RESULT_EXTRA * 4);
+    self->dialect->put_prefix(&prefix, id, id_size);
+    stream_t *stream = malloc(sizeof *stream + prefix.size + id_size + 1);
+    if (!stream)
+        abort();
+    *stream = (stream_t){
+        .session = self, .prefix_size = (uint16_t)prefix.size, .id_size = (uint16_t)id_size};
+    if (prefix.size)
+        memcpy(stream->text, prefix.data, prefix.size);
+    memcpy(stream->text + prefix.size, id, id_size);
+    stream->text[prefix.size + id_size] = '\0';
+    buffer_free(&prefix);
+    list_init(&stream->node);
+    list_init(&stream->ready);
+    list_append(&self->streams, &stream->node);
+    self->count++;
+    return stream;
+}
+
+/* Takes the stream out of its session, ending what runs for it. What is said about it afterwards
+ * may end the whole session. */
+static void s_detach(stream_t *stream)
+{
+    session_t *self = stream->session;
+    operation_cancel(&stream->operation);
+    if (stream->subscriber)
+        metric_add(self->realtime->subscriptions, -1);
+    feed_unsubscribe(&stream->subscriber);
+    list_remove(&stream->node);
+    list_remove(&stream->ready);
+    self->count--;
+}
+
+void session_stop(stream_t *stream)
+{
+    s_detach(stream);
+    free(stream);
+}
+
+void session_stop_all(session_t *self)
+{
+    while (!list_is_empty(&self->streams))
+        session_stop(LIST_ITEM(list_first(&self->streams), stream_t, node));
+}
+
+void session_refuse(
+    session_t *self, const char *id, size_t id_size, err_code_t code, const char *message)
+{
+    buffer_t response = BUFFER_INIT(ERRORS_MAX);
+    graphql_error_write(&response, err_code_name(code), message, (json_slice_t){.data = ""});
+    self->dialect->send_error(self, id, id_size,
+                              (json_slice_t){.data = response.data, .size = response.size});
+    buffer_free(&response);
+}
+
+/* An operation failed: says so on its id, which is free from then on. */
+static void s_fail(stream_t *stream, json_slice_t response)
+{
+    session_t *self = stream->session;
+    s_detach(stream);
+    self->dialect->send_error(self, s_id(stream), stream->id_size, response);
+    free(stream);
+}
+
+static void s_fail_with(stream_t *stream, err_code_t code, const char *message)
+{
+    s_detach(stream);
+    session_refuse(stream->session, s_id(stream), stream->id_size, code, message);
+    free(stream);
+}
+
+/* ---- subscriptions ---- */
+
+static void s_on_active(void *arg)
+{
+    stream_t *stream = arg;
+    session_t *self = stream->session;
+    stream->active = true;
+    if (self->dialect->send_active)
+        self->dialect->send_active(self, stream);
+}
+
+static void s_on_ready(void *arg)
+{
+    stream_t *stream = arg;
+    session_t *self = stream->session;
+    if (list_is_empty(&stream->ready)) /* a node in no list points at itself */
+        list_append(&self->ready, &stream->ready);
+    conn_wake(conn_of(self));
+}
+
+static void s_on_end(void *arg, err_code_t code, const char *message)
+{
+    stream_t *stream = arg;
+    metric_add(stream->session->realtime->subscriptions, -1);
+    stream->subscriber = NULL; /* gone already */
+    s_fail_with(stream, code, message);
+}
+
+static const subscriber_vtable_t subscriber_vtable = {
+    .on_active = s_on_active,
+    .on_ready = s_on_ready,
+    .on_end = s_on_end,
+};
+
+static void s_on_opened(void *arg, const operation_result_t *result)
+{
+    stream_t *stream = arg;
+    session_t *self = stream->session;
+    stream->operation = NULL;
+    if (result->verdict != OPERATION_DONE) {
+        s_fail(stream, result->response);
+        return;
+    }
+    err_t err = ERR_INIT;
+    gql_execution_t *execution = result->execution;
+    feed_subscription_t subscription;
+    arena_t *arena = arena_new(result->source.size + 4096);
+    if (feed_read_source(arena, result->source, &subscription, &err)) {
+        gql_execution_destroy(&execution);
+        s_fail_with(stream, err.code, err.text);
+    } else {
+        subscription.service = result->service;
+        subscription.rights = "";
+        subscription.handle = result->identity ? identity_handle(result->identity) : NULL;
+        stream->subscriber = feed_subscribe(self->realtime->options.feed, &subscription, &execution,
+                                            &subscriber_vtable, stream);
+        metric_add(self->realtime->subscriptions, 1);
+    }
+    arena_destroy(&arena);
+}
+
+/* ---- queries and mutations ---- */
+
+static void s_on_done(void *arg, const operation_result_t *result)
+{
+    stream_t *stream = arg;
+    session_t *self = stream->session;
+    stream->operation = NULL;
+    if (result->verdict != OPERATION_DONE) {
+        s_fail(stream, result->response);
+        return;
+    }
+    buffer_t text = BUFFER_INIT(result->response.size + RESULT_EXTRA * 4);
+    buffer_put(&text, stream->text, stream->prefix_size);
+    buffer_put(&text, result->response.data, result->response.size);
+    buffer_put_str(&text, self->dialect->suffix);
+    s_detach(stream);
+    conn_send_buffer(conn_of(self), &text);
+    self->dialect->send_complete(self, s_id(stream), stream->id_size);
+    free(stream);
+}
+
+/* ---- starting ---- */
+
+static void s_run(stream_t *stream, operation_t *operation, json_slice_t resume)
+{
+    stream->operation = operation;
+    if (operation_kind(operation) == GQL_SUBSCRIPTION)
+        operation_open(operation, resume, s_on_opened, stream);
+    else
+        operation_run(operation, s_on_done, stream);
+}
+
+void session_start_prepared(
+    session_t *self, const char *id, size_t id_size, operation_t **operation_p, json_slice_t resume)
+{
+    operation_t *operation = *operation_p;
+    *operation_p = NULL;
+    s_run(s_new(self, id, id_size), operation, resume);
+}
+
+static operation_t *s_prepare(session_t *self,
+                              const graphql_request_t *request,
+                              identity_t *identity,
+                              buffer_t *response)
+{
+    char request_id[REQUEST_ID_MAX + 1];
+    int size = snprintf(request_id, sizeof request_id, "%.50s-%u",
+                        self->request_id ? self->request_id : "", ++self->started);
+    operation_caller_t caller = {
+        .front = self->dialect->name,
+        .identity = identity,
+        .request_id = size > 0 ? request_id : "",
+        .client = self->client,
+    };
+    operation_verdict_t verdict;
+    return operation_prepare(self->realtime->options.runner, request, &caller, &verdict, response);
+}
+
+void session_start(session_t *self,
+                   const char *id,
+                   size_t id_size,
+                   const json_t *request_map,
+                   identity_t *identity,
+                   json_slice_t resume)
+{
+    uint32_t most = self->realtime->options.max_operations;
+    if (self->count >= most) {
+        char message[120];
+        snprintf(message, sizeof message, "more than %u operations at a time on one connection",
+                 most);
+        session_refuse(self, id, id_size, ERR_LIMIT_EXCEEDED, message);
+        return;
+    }
+    err_t err = ERR_INIT;
+    graphql_request_t request;
+    if (graphql_request_read(&request, json_incref((json_t *)(uintptr_t)request_map), &err)) {
+        session_refuse(self, id, id_size, err.code, err.text);
+        return;
+    }
+    buffer_t response = BUFFER_INIT(ERRORS_MAX);
+    operation_t *operation = s_prepare(self, &request, identity, &response);
+    if (operation)
+        s_run(s_new(self, id, id_size), operation, resume);
+    else
+        self->dialect->send_error(self, id, id_size,
+                                  (json_slice_t){.data = response.data, .size = response.size});
+    buffer_free(&response);
+    graphql_request_clear(&request);
+}
+
+/* ---- taking ---- */
+
+size_t session_pull(session_t *self, session_put_fn put, buffer_t *out, size_t limit)
+{
+    size_t taken = 0;
+    while (out->size < limit && !list_is_empty(&self->ready)) {
+        stream_t *stream = LIST_ITEM(list_first(&self->ready), stream_t, ready);
+        list_remove(&stream->ready);
+        feed_item_t item;
+        if (!subscriber_next(stream->subscriber, &item))
+            continue;
+        list_append(&self->ready, &stream->ready); /* behind the connection's others */
+        put(out, stream, &item);
+        taken++;
+    }
+    return taken;
+}

@@ -1,0 +1,116 @@
+/* gateway/realtime/session.h: what a client does on one connection, whatever the dialect: who he
+ * is, and his operations by id. Knows no socket and no message format: it calls the dialect (how
+ * things are said) and the connection (where they go). Embedded in its connection; loop thread. */
+#ifndef PARLEY_GATEWAY_REALTIME_SESSION_H
+#define PARLEY_GATEWAY_REALTIME_SESSION_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/list.h"
+#include "gateway/auth/identity.h"
+#include "gateway/feed/feed.h"
+#include "gateway/http/operation.h"
+#include "gateway/realtime/realtime.h"
+
+typedef struct session session_t;
+typedef struct stream stream_t;
+
+enum { SESSION_ID_MAX = 256 };
+
+/* One operation of the client, from its start to its completion. */
+struct stream {
+    list_node_t node;  /* in session->streams */
+    list_node_t ready; /* in session->ready: there is something to take */
+    session_t *session;
+    operation_t *operation;   /* under way: a query, a mutation, or the question for the stream */
+    subscriber_t *subscriber; /* of a subscription that has its stream */
+    bool active;              /* acknowledged */
+    uint16_t prefix_size;
+    uint16_t id_size;
+    char text[]; /* what is printed before each result, then the id (NUL-terminated) */
+};
+
+/* How a dialect says things. Text goes out by conn_send. */
+typedef struct {
+    const char *name;   /* for logs and metrics: "graphql-transport-ws" */
+    const char *suffix; /* what is printed behind each result */
+    /* The connection is there, nothing was received yet. */
+    void (*on_open)(session_t *self);
+    /* A whole text message. */
+    void (*on_message)(session_t *self, const char *text, size_t size);
+    /* Nothing was said for a while that keeps middle boxes awake; NULL: nothing is to be said. */
+    void (*on_beat)(session_t *self);
+    /* Appends what comes before a result: {"id":"…","type":"next","payload": */
+    void (*put_prefix)(buffer_t *out, const char *id, size_t id_size);
+    void (*send_active)(session_t *self, const stream_t *stream); /* NULL: no acknowledgement */
+    /* The operation failed; response is {"errors":[…]}. */
+    void (*send_error)(session_t *self, const char *id, size_t id_size, json_slice_t response);
+    /* It has come to its end by itself. */
+    void (*send_complete)(session_t *self, const char *id, size_t id_size);
+    uint16_t code_init_timeout; /* close code when nobody has introduced himself in time; 0: he need
+                                   not */
+    const char *reason_init_timeout;
+} dialect_t;
+
+struct session {
+    realtime_t *realtime;
+    const dialect_t *dialect;
+    identity_t *identity; /* or NULL */
+    bool initialised;     /* the client has introduced himself */
+    uint32_t started;     /* operations, for request ids */
+    uint32_t count;       /* of streams */
+    list_t streams;
+    list_t ready;
+    char *authorization; /* of the upgrade request, or NULL; freed when initialised */
+    char *api_key;
+    char *request_id; /* of the upgrade request: names the connection in logs */
+    char *client;     /* address */
+    char *greeting;   /* what an event stream says before anything else, or NULL once it was said */
+};
+
+void session_init(session_t *self, realtime_t *realtime, const dialect_t *dialect);
+/* Ends all operations silently and frees what the session holds. */
+void session_clear(session_t *self);
+
+/* Checks the credential out of a map like connection_init's payload ({"Authorization": "Bearer …"},
+ * also in lower case, also below "headers", or "x-api-key"); NULL or nothing there: the one of the
+ * upgrade request. ERR_OK, and the session acts under it from now on; else as in credential.h. */
+err_code_t session_authenticate(session_t *self, const json_t *payload, err_t *err);
+
+/* The operation of that id, or NULL. */
+stream_t *session_find(session_t *self, const char *id, size_t id_size);
+
+/* Starts an operation; id is not in use. A refused one says so by dialect->send_error. request:
+ * {query, …}; borrowed. identity: under which it runs (the session's, or one of its own). resume: a
+ * cursor or an empty slice. */
+void session_start(session_t *self,
+                   const char *id,
+                   size_t id_size,
+                   const json_t *request,
+                   identity_t *identity,
+                   json_slice_t resume);
+
+/* The same with an operation that is prepared already (a subscription). Takes *operation_p. */
+void session_start_prepared(session_t *self,
+                            const char *id,
+                            size_t id_size,
+                            operation_t **operation_p,
+                            json_slice_t resume);
+
+/* Ends one operation silently. */
+void session_stop(stream_t *stream);
+/* Ends all. */
+void session_stop_all(session_t *self);
+
+/* Takes events for the connection: each is given to put, until out holds limit bytes or there are
+ * no more. */
+typedef void (*session_put_fn)(buffer_t *out, const stream_t *stream, const feed_item_t *item);
+size_t session_pull(session_t *self, session_put_fn put, buffer_t *out, size_t limit);
+
+/* An error of one operation, on its own id. */
+void session_refuse(
+    session_t *self, const char *id, size_t id_size, err_code_t code, const char *message);
+
+#endif

@@ -1,0 +1,225 @@
+#include "gateway/realtime/ws_codec.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <wslay/wslay.h>
+
+/* One call of ws_codec_feed. */
+typedef struct {
+    const uint8_t *data;
+    size_t size;
+    const ws_codec_events_t *events;
+    void *arg;
+    buffer_t *replies;
+    uint16_t received_code; /* of the peer's close frame; 0: none came */
+} feeding_t;
+
+void ws_codec_init(ws_codec_t *self, size_t limit_bytes)
+{
+    *self = (ws_codec_t){.message = BUFFER_INIT(limit_bytes)};
+}
+
+static void s_rest(ws_codec_t *self)
+{
+    if (self->context)
+        wslay_event_context_free(self->context);
+    self->context = NULL;
+    self->fed = self->framed = 0;
+    buffer_free(&self->message);
+}
+
+void ws_codec_clear(ws_codec_t *self)
+{
+    s_rest(self);
+}
+
+void ws_codec_stop(ws_codec_t *self)
+{
+    self->stopped = true;
+    if (self->context)
+        wslay_event_shutdown_read(self->context);
+}
+
+/* ---- wslay's callbacks ---- */
+
+static ssize_t
+s_on_recv(wslay_event_context_ptr context, uint8_t *data, size_t size, int flags, void *user_data)
+{
+    ws_codec_t *self = user_data;
+    feeding_t *feeding = self->feeding;
+    (void)flags;
+    if (!feeding->size) {
+        wslay_event_set_error(context, WSLAY_ERR_WOULDBLOCK);
+        return -1;
+    }
+    size_t n = feeding->size < size ? feeding->size : size;
+    memcpy(data, feeding->data, n);
+    feeding->data += n;
+    feeding->size -= n;
+    return (ssize_t)n;
+}
+
+static ssize_t s_on_send(
+    wslay_event_context_ptr context, const uint8_t *data, size_t size, int flags, void *user_data)
+{
+    ws_codec_t *self = user_data;
+    feeding_t *feeding = self->feeding;
+    (void)flags;
+    buffer_put(feeding->replies, data, size);
+    if (feeding->replies->failed) {
+        wslay_event_set_error(context, WSLAY_ERR_CALLBACK_FAILURE);
+        return -1;
+    }
+    return (ssize_t)size;
+}
+
+static void s_on_frame(wslay_event_context_ptr context,
+                       const struct wslay_event_on_frame_recv_start_arg *frame,
+                       void *user_data)
+{
+    ws_codec_t *self = user_data;
+    (void)context;
+    uint64_t header = 2 + 4; /* with the mask; lengths come in their shortest form only */
+    if (frame->payload_length > 0xffff)
+        header += 8;
+    else if (frame->payload_length > 125)
+        header += 2;
+    self->framed += header + frame->payload_length;
+    self->opcode = frame->opcode;
+    if (!wslay_is_ctrl_frame(frame->opcode))
+        self->fragmented = !frame->fin;
+}
+
+static void s_on_chunk(wslay_event_context_ptr context,
+                       const struct wslay_event_on_frame_recv_chunk_arg *chunk,
+                       void *user_data)
+{
+    ws_codec_t *self = user_data;
+    if (wslay_is_ctrl_frame(self->opcode) || self->stopped)
+        return;
+    buffer_put(&self->message, chunk->data, chunk->data_length);
+    if (!self->message.failed)
+        return;
+    static const char reason[] = "the message is too large";
+    wslay_event_queue_close(context, WS_CLOSE_TOO_BIG, (const uint8_t *)reason, sizeof reason - 1);
+    wslay_event_shutdown_read(context);
+    self->stopped = true;
+}
+
+static void s_on_message(wslay_event_context_ptr context,
+                         const struct wslay_event_on_msg_recv_arg *message,
+                         void *user_data)
+{
+    ws_codec_t *self = user_data;
+    feeding_t *feeding = self->feeding;
+    (void)context;
+    if (message->opcode == WSLAY_CONNECTION_CLOSE)
+        feeding->received_code = message->status_code ? message->status_code : WS_CLOSE_NO_STATUS;
+    if (self->stopped)
+        return;
+    if (wslay_is_ctrl_frame(message->opcode)) {
+        feeding->events->on_control(feeding->arg, (ws_opcode_t)message->opcode);
+        return;
+    }
+    feeding->events->on_message(feeding->arg, (ws_opcode_t)message->opcode,
+                                self->message.data ? self->message.data : "", self->message.size);
+    buffer_clear(&self->message);
+}
+
+static void s_begin(ws_codec_t *self)
+{
+    static const struct wslay_event_callbacks callbacks = {
+        .recv_callback = s_on_recv,
+        .send_callback = s_on_send,
+        .on_frame_recv_start_callback = s_on_frame,
+        .on_frame_recv_chunk_callback = s_on_chunk,
+        .on_msg_recv_callback = s_on_message,
+    };
+    wslay_event_context_ptr context;
+    if (wslay_event_context_server_init(&context, &callbacks, self) != 0)
+        abort(); /* small and fixed: see common/buffer.h on allocations that a peer sized */
+    wslay_event_config_set_no_buffering(context, 1);
+    wslay_event_config_set_max_recv_msg_length(context, self->message.limit);
+    self->context = context;
+}
+
+bool ws_codec_feed(ws_codec_t *self,
+                   const void *data,
+                   size_t size,
+                   const ws_codec_events_t *events,
+                   void *arg,
+                   buffer_t *replies,
+                   uint16_t *code)
+{
+    if (self->stopped)
+        return true;
+    feeding_t feeding = {
+        .data = data, .size = size, .events = events, .arg = arg, .replies = replies};
+    if (!self->context)
+        s_begin(self);
+    self->feeding = &feeding;
+    self->fed += size;
+    int result = wslay_event_recv(self->context);
+    if (result == 0 && wslay_event_want_write(self->context))
+        result = wslay_event_send(self->context);
+    self->feeding = NULL;
+    bool closed = wslay_event_get_close_sent(self->context) != 0;
+    if (result != 0 || closed) {
+        *code = WS_CLOSE_INTERNAL;
+        if (closed)
+            *code = feeding.received_code ? feeding.received_code
+                                          : wslay_event_get_status_code_sent(self->context);
+        self->stopped = true;
+        s_rest(self);
+        return false;
+    }
+    if (self->fed == self->framed && !self->fragmented)
+        s_rest(self);
+    return true;
+}
+
+/* ---- out ---- */
+
+size_t ws_frame_header(uint8_t out[WS_HEADER_MAX], ws_opcode_t opcode, size_t size)
+{
+    out[0] = (uint8_t)(0x80u | (unsigned)opcode);
+    if (size < 126) {
+        out[1] = (uint8_t)size;
+        return 2;
+    }
+    if (size <= 0xffff) {
+        out[1] = 126;
+        out[2] = (uint8_t)(size >> 8);
+        out[3] = (uint8_t)size;
+        return 4;
+    }
+    out[1] = 127;
+    for (unsigned i = 0; i < 8; i++)
+        out[2 + i] = (uint8_t)((uint64_t)size >> (56 - 8 * i));
+    return 10;
+}
+
+void ws_frame_put(buffer_t *out, ws_opcode_t opcode, const void *data, size_t size)
+{
+    uint8_t header[WS_HEADER_MAX];
+    size_t header_size = ws_frame_header(header, opcode, size);
+    if (!buffer_reserve(out, header_size + size))
+        return; /* a whole frame or none */
+    buffer_put(out, header, header_size);
+    buffer_put(out, data, size);
+}
+
+void ws_frame_put_close(buffer_t *out, uint16_t code, const char *reason)
+{
+    uint8_t payload[2 + WS_REASON_MAX];
+    size_t size = strlen(reason);
+    if (size > WS_REASON_MAX) {
+        size = WS_REASON_MAX;
+        while (size && ((uint8_t)reason[size] & 0xc0) == 0x80)
+            size--; /* not in the middle of a character */
+    }
+    payload[0] = (uint8_t)(code >> 8);
+    payload[1] = (uint8_t)code;
+    memcpy(payload + 2, reason, size);
+    ws_frame_put(out, WS_CLOSE, payload, 2 + size);
+}
