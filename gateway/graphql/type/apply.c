@@ -129,10 +129,10 @@ typedef struct {
     const source_t *source;
 } report_arg_t;
 
-static void s_report(void *arg, ast_loc_t loc, const char *message)
+static bool s_report(void *arg, ast_loc_t loc, const char *message)
 {
     report_arg_t *self = arg;
-    b_fail(self->builder, self->source->service, loc, "%s", message);
+    return b_fail(self->builder, self->source->service, loc, "%s", message);
 }
 
 static bool

@@ -24,11 +24,11 @@ typedef struct {
     const char *name;
 } default_arg_t;
 
-static void s_report_default(void *arg, ast_loc_t loc, const char *message)
+static bool s_report_default(void *arg, ast_loc_t loc, const char *message)
 {
     const default_arg_t *self = arg;
-    b_fail(self->builder, self->service, loc, "%s%s has invalid default value: %s", self->owner,
-           self->name, message);
+    return b_fail(self->builder, self->service, loc, "%s%s has invalid default value: %s",
+                  self->owner, self->name, message);
 }
 
 /* `owner` and `name` make the coordinate: "Query.a" "(b:)", or "Filter" ".b". */

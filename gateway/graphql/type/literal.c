@@ -6,21 +6,22 @@
 #include "gateway/graphql/language/print_value.h"
 #include "gateway/graphql/language/suggest.h"
 
-static bool s_report(const literal_check_t *self, ast_loc_t loc, const char *format, ...)
+static bool s_report(literal_check_t *self, ast_loc_t loc, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static bool s_report(const literal_check_t *self, ast_loc_t loc, const char *format, ...)
+static bool s_report(literal_check_t *self, ast_loc_t loc, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
     const char *message = arena_vprintf(self->arena, format, args);
     va_end(args);
-    self->report(self->arg, loc, message ? message : "");
+    if (!self->report(self->arg, loc, message ? message : ""))
+        self->stopped = true;
     return false;
 }
 
 static bool
-s_check_specified(const literal_check_t *self, const ast_value_t *value, const schema_type_t *type)
+s_check_specified(literal_check_t *self, const ast_value_t *value, const schema_type_t *type)
 {
     const char *expected = NULL;
     switch (type->scalar) {
@@ -52,7 +53,7 @@ s_check_specified(const literal_check_t *self, const ast_value_t *value, const s
 }
 
 static bool
-s_check_scalar(const literal_check_t *self, const ast_value_t *value, const schema_type_t *type)
+s_check_scalar(literal_check_t *self, const ast_value_t *value, const schema_type_t *type)
 {
     /* A variable inside an object or list given to a scalar is looked at when its value is known.
      */
@@ -62,7 +63,7 @@ s_check_scalar(const literal_check_t *self, const ast_value_t *value, const sche
 }
 
 static const char *
-s_suggest_value(const literal_check_t *self, const schema_type_t *type, const char *text)
+s_suggest_value(literal_check_t *self, const schema_type_t *type, const char *text)
 {
     suggest_t suggest;
     suggest_init(&suggest, self->suggestions ? text : NULL, strlen(text));
@@ -75,8 +76,7 @@ s_suggest_value(const literal_check_t *self, const schema_type_t *type, const ch
     return suggest_list_text(items, suggest.count, "the enum value", self->arena);
 }
 
-static bool
-s_check_enum(const literal_check_t *self, const ast_value_t *value, const schema_type_t *type)
+static bool s_check_enum(literal_check_t *self, const ast_value_t *value, const schema_type_t *type)
 {
     if (value->kind == AST_ENUM && schema_type_value(type, value->name))
         return true;
@@ -99,7 +99,7 @@ static const ast_object_field_t *s_field(const ast_value_t *value, const name_t 
     return NULL;
 }
 
-static bool s_report_unknown_field(const literal_check_t *self,
+static bool s_report_unknown_field(literal_check_t *self,
                                    const ast_value_t *value,
                                    const ast_object_field_t *field,
                                    const schema_type_t *type)
@@ -115,7 +115,7 @@ static bool s_report_unknown_field(const literal_check_t *self,
                     *text ? " Found" : ", found", print_value_short(self->arena, value));
 }
 
-static bool s_check_one_of(const literal_check_t *self,
+static bool s_check_one_of(literal_check_t *self,
                            const ast_value_t *value,
                            const schema_type_t *type,
                            uint32_t known,
@@ -130,7 +130,7 @@ static bool s_check_one_of(const literal_check_t *self,
 }
 
 static bool
-s_check_object(const literal_check_t *self, const ast_value_t *value, const schema_type_t *type)
+s_check_object(literal_check_t *self, const ast_value_t *value, const schema_type_t *type)
 {
     bool ok = true;
     uint32_t known = 0;
@@ -139,7 +139,7 @@ s_check_object(const literal_check_t *self, const ast_value_t *value, const sche
         return s_report(self, value->loc,
                         "Expected value of type \"%s\" to be an object, found: %s.",
                         type->name->data, print_value_short(self->arena, value));
-    for (uint32_t i = 0; i < type->input_count; i++) {
+    for (uint32_t i = 0; i < type->input_count && !self->stopped; i++) {
         const schema_input_t *input = &type->inputs[i];
         const ast_object_field_t *field = s_field(value, input->name);
         if (field)
@@ -151,7 +151,7 @@ s_check_object(const literal_check_t *self, const ast_value_t *value, const sche
                           type->name->data, input->name->data,
                           print_value_short(self->arena, value));
     }
-    for (uint32_t i = 0; i < value->object.count; i++) {
+    for (uint32_t i = 0; i < value->object.count && !self->stopped; i++) {
         const ast_object_field_t *field = &value->object.fields[i];
         if (!schema_type_input(type, field->name)) {
             ok = s_report_unknown_field(self, value, field, type);
@@ -160,12 +160,12 @@ s_check_object(const literal_check_t *self, const ast_value_t *value, const sche
         if (known++ == 0)
             only = &field->value;
     }
-    if (type->is_one_of)
+    if (type->is_one_of && !self->stopped)
         ok &= s_check_one_of(self, value, type, known, only);
     return ok;
 }
 
-bool literal_check(const literal_check_t *self, const ast_value_t *value, const schema_ref_t *type)
+bool literal_check(literal_check_t *self, const ast_value_t *value, const schema_ref_t *type)
 {
     if (value->kind == AST_VARIABLE)
         return true;
@@ -181,7 +181,7 @@ bool literal_check(const literal_check_t *self, const ast_value_t *value, const 
         bool ok = true;
         if (value->kind != AST_LIST)
             return literal_check(self, value, type->of);
-        for (uint32_t i = 0; i < value->list.count; i++)
+        for (uint32_t i = 0; i < value->list.count && !self->stopped; i++)
             ok &= literal_check(self, &value->list.items[i], type->of);
         return ok;
     }

@@ -10,12 +10,14 @@
 typedef struct {
     arena_t *arena;   /* for messages */
     bool suggestions; /* "Did you mean" */
-    /* Told of each misfit, with the place of the value (or of the unknown field) in its text. */
-    void (*report)(void *arg, ast_loc_t loc, const char *message);
+    /* Told of each misfit, with the place of the value (or of the unknown field) in its text.
+     * False: that is enough. */
+    bool (*report)(void *arg, ast_loc_t loc, const char *message);
     void *arg;
+    bool stopped; /* after report gave false */
 } literal_check_t;
 
 /* True if nothing was reported. */
-bool literal_check(const literal_check_t *self, const ast_value_t *value, const schema_ref_t *type);
+bool literal_check(literal_check_t *self, const ast_value_t *value, const schema_ref_t *type);
 
 #endif
