@@ -144,6 +144,7 @@ database_t *database_new(loop_t *loop, const database_options_t *options, err_t 
                                       .on_state = s_on_writer};
     self->writer = s_new_link(self, loop, &writer, err);
     const pg_link_options_t accounts = {.name = "accounts",
+                                        .quiet = true,
                                         .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
                                         .pipeline_max = READER_PIPELINE,
                                         .on_state = s_on_accounts};
@@ -152,6 +153,7 @@ database_t *database_new(loop_t *loop, const database_options_t *options, err_t 
         char name[32];
         snprintf(name, sizeof name, "reader-%d", i + 1);
         const pg_link_options_t reader = {.name = name,
+                                          .quiet = true,
                                           .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
                                           .pipeline_max = READER_PIPELINE,
                                           .queue_max = READER_QUEUE};
@@ -160,8 +162,10 @@ database_t *database_new(loop_t *loop, const database_options_t *options, err_t 
     for (int i = 0; i < FILTERS; i++) {
         char name[32];
         snprintf(name, sizeof name, "filter-%d", i + 1);
-        const pg_link_options_t filter = {
-            .name = name, .statement_timeout_ms = FILTER_TIMEOUT_MS, .queue_max = FILTER_QUEUE};
+        const pg_link_options_t filter = {.quiet = true,
+                                          .name = name,
+                                          .statement_timeout_ms = FILTER_TIMEOUT_MS,
+                                          .queue_max = FILTER_QUEUE};
         self->filters[i] = s_new_link(self, loop, &filter, err);
     }
     self->options.url = NULL;

@@ -210,8 +210,9 @@ static void s_down(pg_link_t *self, const char *reason)
     self->reset_wanted = false;
     self->state = LINK_WAITING;
     s_set_reason(self, text);
-    if (strcmp(self->logged, text) != 0) {
-        log_warn("database away", log_str("link", self->name), log_str("reason", text), LOG_END);
+    if (!self->destroying && strcmp(self->logged, text) != 0) {
+        log_write(self->options.quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "database away",
+                  log_str("link", self->name), log_str("reason", text), LOG_END);
         snprintf(self->logged, sizeof self->logged, "%s", text);
     }
     /* What was sent: reads go back to the head of the queue, the rest ends with unknown outcome. */
@@ -656,10 +657,12 @@ static char *s_setup_sql(const pg_link_options_t *options)
     FILE *out = open_memstream(&text, &size);
     if (!out)
         abort();
-    /* The server notices a dead client's machine, whose locks would block others. */
-    fprintf(out,
-            "SET tcp_keepalives_idle=10; SET tcp_keepalives_interval=5; SET tcp_keepalives_count=3;"
-            " SET timezone='UTC';");
+    /* The server notices a dead client's machine, whose locks would block others. Our statements
+     * are short: compiling them costs more than it saves, and with enable_seqscan=off every plan
+     * that has no other way looks expensive enough for it. */
+    fputs("SET tcp_keepalives_idle=10; SET tcp_keepalives_interval=5; SET tcp_keepalives_count=3;"
+          " SET timezone='UTC'; SET jit=off;",
+          out);
     if (options->settings)
         fprintf(out, " %s;", options->settings);
     fprintf(out, " %s; SET statement_timeout=%u",

@@ -66,9 +66,10 @@ typedef struct {
     const char *conninfo; /* a URI or keyword string; several hosts and target_session_attrs work */
     const char *name;     /* for logs, metrics and application_name ("writer") */
     unsigned statement_timeout_ms; /* 0: none. Bounds what an orphaned statement can do */
-    unsigned pipeline_max;         /* transactions sent and not answered yet; 0: 1 */
-    unsigned queue_max;            /* transactions that wait for being sent; 0: 1000 */
-    const char *settings; /* SQL run on every new connection ("SET enable_seqscan=off"), or NULL */
+    bool quiet; /* losses are logged at level debug: another link of the same database says so */
+    unsigned pipeline_max; /* transactions sent and not answered yet; 0: 1 */
+    unsigned queue_max;    /* transactions that wait for being sent; 0: 1000 */
+    const char *settings;  /* SQL run on every new connection ("SET enable_seqscan=off"), or NULL */
     /* A query (text results, may be several statements separated by ';'; the last one's result
      * counts) run on every new connection before all else, and what judges its result: false closes
      * the connection, and it is tried again later. May be NULL. */
