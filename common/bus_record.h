@@ -19,7 +19,7 @@ enum {
     BUS_BODY_DEPTH_MAX = 128,
     BUS_HEADS_MAX = 1000,
     BUS_REPLAY_MAX = 1000,
-    BUS_STREAM_MAX = 200, /* bytes of a stream's name */
+    BUS_STREAM_MAX = 600, /* bytes of a stream's name */
 };
 
 typedef enum {
