@@ -7,6 +7,9 @@
 
 enum { NAME_MAX_BYTES = 1024 };
 
+/* 10000-01-01: what is later is no time, and microseconds of it might not fit. */
+#define TIME_END_S 253402300800.0
+
 /* Said by the identity itself, or of no use to the service that issued the token. */
 static const char *const s_known[] = {
     "iss", "aud", "sub", "client_id", "username", "token_use", "cognito:username", "cognito:groups",
@@ -18,7 +21,7 @@ static bool s_time(const json_t *claims, const char *name, double *seconds, bool
     const json_t *claim = json_object_get(claims, name);
     *is_there = claim != NULL;
     *seconds = json_number_value(claim);
-    return json_is_number(claim) && *seconds >= 0 && *seconds < 9007199254740992.0;
+    return json_is_number(claim) && *seconds >= 0 && *seconds < TIME_END_S;
 }
 
 static err_code_t s_check_times(const json_t *claims, double now, err_t *err)

@@ -549,6 +549,8 @@ static void test_claims(void **state)
         {"{\"exp\":-1}", "no time"},
         {"{\"exp\":\"1900000000\"}", "no time"},
         {"{\"exp\":1e300}", "no time"},
+        {"{\"exp\":1e15}", "no time"},
+        {"{\"exp\":253402300799}", NULL},
         {"{\"exp\":9223372036854775807}", "no time"},
         {"{\"nbf\":1800000030}", NULL},
         {"{\"nbf\":1800000031}", "not valid yet"},
