@@ -356,6 +356,7 @@ conn_t *conn_new(realtime_t *realtime, int fd, bool is_websocket, const dialect_
     s_watch(self);
     uint32_t wait_s =
         dialect->code_init_timeout ? options->init_timeout_s : options->ping_interval_s;
-    wheel_set(&realtime->wheel, &self->timer, realtime->wheel.now_s + wait_s);
+    /* The wheel's second has begun already. */
+    wheel_set(&realtime->wheel, &self->timer, realtime->wheel.now_s + wait_s + 1);
     return self;
 }
