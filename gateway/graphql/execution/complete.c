@@ -181,20 +181,12 @@ static status_t s_leaf_member(completion_t *self,
 
 /* ---- objects ---- */
 
-/* Which slot the n-th member of the object goes to. *at is at its opening quote, and goes behind
- * the key; NULL if there is none. */
+/* Which slot a member goes to whose key nobody guessed. *at is at its opening quote, and goes
+ * behind the key; NULL if there is none. */
 static uint32_t
-s_member_slot(const completion_t *self, plan_set_t *set, uint32_t nth, const char **at)
+s_find_slot(const completion_t *self, plan_set_t *set, uint32_t nth, const char **at)
 {
     const char *key = *at + 1;
-    if (nth < set->guess_count) {
-        const plan_guess_t *guess = &set->guesses[nth];
-        if ((size_t)(self->end - key) > guess->size && key[guess->size] == '"' && key[-1] == '"' &&
-            memcmp(key, guess->key, guess->size) == 0) {
-            *at = key + guess->size + 1;
-            return guess->slot;
-        }
-    }
     const char *end = reader_string(*at, self->end);
     *at = end;
     if (!end)
@@ -205,7 +197,8 @@ s_member_slot(const completion_t *self, plan_set_t *set, uint32_t nth, const cha
         if (!json_key_is(text, set->slots[i].name, set->slots[i].size))
             continue;
         guess.slot = i;
-        if (text.size == set->slots[i].size)
+        guess.is_padded = text.size == set->slots[i].size;
+        if (guess.is_padded)
             guess.key = set->slots[i].name;
         break;
     }
@@ -217,13 +210,28 @@ s_member_slot(const completion_t *self, plan_set_t *set, uint32_t nth, const cha
     return guess.slot;
 }
 
+/* Which slot the n-th member of the object goes to: most likely the same as in the object before.
+ */
+static inline uint32_t
+s_member_slot(const completion_t *self, plan_set_t *set, uint32_t nth, const char **at)
+{
+    const char *key = *at + 1;
+    const plan_guess_t *guess = &set->guesses[nth];
+    if (nth >= set->guess_count || (size_t)(self->end - key) <= guess->size ||
+        key[guess->size] != '"' || key[-1] != '"' ||
+        !(guess->is_padded ? reader_equals(key, self->end, guess->key, guess->size)
+                           : memcmp(key, guess->key, guess->size) == 0))
+        return s_find_slot(self, set, nth, at);
+    *at = key + guess->size + 1;
+    return guess->slot;
+}
+
 /* Guesses that point into an earlier answer are gone. */
 static void s_refresh_guesses(const completion_t *self, plan_set_t *set)
 {
     set->guess_turn = self->plan->turn;
     for (uint32_t i = 0; i < set->guess_count; i++)
-        if (set->guesses[i].slot == PLAN_NO_SLOT ||
-            set->guesses[i].key != set->slots[set->guesses[i].slot].name)
+        if (!set->guesses[i].is_padded)
             set->guesses[i].size = UINT32_MAX;
 }
 
@@ -310,15 +318,28 @@ s_members(completion_t *self, plan_set_t *set, uint32_t *written, const path_t *
     for (uint32_t nth = 0;; nth++) {
         if (at >= end)
             return STOP;
-        uint32_t slot = s_member_slot(self, set, nth, &at);
+        uint32_t index = s_member_slot(self, set, nth, &at);
         if (!at)
             return STOP;
         at = reader_space(at, end);
         if (at >= end || *at != ':')
             return STOP;
-        self->at = at = reader_space(at + 1, end);
-        if (slot != PLAN_NO_SLOT && !set->slots[slot].start) {
-            status_t status = s_member(self, set, slot, written, path);
+        at = reader_space(at + 1, end);
+        plan_slot_t *slot = index == PLAN_NO_SLOT ? NULL : &set->slots[index];
+        if (slot && slot->start)
+            slot = NULL; /* the first of equal names counts */
+        if (at < end && *at == '"') {
+            const char *start = at;
+            at = reader_string_quick(at, end);
+            if (!at)
+                return STOP;
+            if (slot) {
+                slot->start = start;
+                slot->end = at;
+            }
+        } else if (slot) {
+            self->at = at;
+            status_t status = s_member(self, set, index, written, path);
             if (status != DONE)
                 return status;
             at = self->at;
@@ -340,6 +361,29 @@ s_members(completion_t *self, plan_set_t *set, uint32_t *written, const path_t *
     }
 }
 
+/* The usual case of s_field: a member that is a String and is one. False if it is something else.
+ */
+static inline bool s_put_text(completion_t *self, const plan_set_t *set, const plan_field_t *field)
+{
+    buffer_t *out = &self->text->bytes;
+    if (field->source != PLAN_MEMBER || field->shape != PLAN_TEXT)
+        return false;
+    const plan_slot_t *slot = &set->slots[field->slot];
+    if (!slot->start || *slot->start != '"')
+        return false;
+    size_t skip = field == set->fields; /* no comma before the first */
+    size_t key_size = field->key_size - skip;
+    size_t size = (size_t)(slot->end - slot->start);
+    if (out->capacity - out->size < key_size + size + READER_PADDING ||
+        self->end - slot->end < READER_PADDING || out->failed)
+        return false;
+    char *to = out->data + out->size;
+    reader_copy(to, field->key + skip, key_size);
+    reader_copy(to + key_size, slot->start, size);
+    out->size += key_size + size;
+    return true;
+}
+
 static status_t s_object(completion_t *self, plan_set_t *set, const path_t *path)
 {
     if (set->guess_turn != self->plan->turn)
@@ -353,8 +397,11 @@ static status_t s_object(completion_t *self, plan_set_t *set, const path_t *path
     self->at++;
     status_t status = s_members(self, set, &written, path);
     const char *behind = self->at;
-    while (status == DONE && written < set->field_count)
-        status = s_field(self, set, &set->fields[written++], path);
+    while (status == DONE && written < set->field_count) {
+        plan_field_t *field = &set->fields[written++];
+        if (!s_put_text(self, set, field))
+            status = s_field(self, set, field, path);
+    }
     s_put(self, "}", 1);
     self->at = behind;
     return status;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/buffer.h"
+#include "gateway/graphql/execution/reader.h"
 #include "gateway/graphql/introspection/meta_fields.h"
 
 enum {
@@ -161,14 +162,43 @@ static const ast_selection_t *const *s_nodes(plan_t *self, const group_t *group)
     return nodes;
 }
 
-static uint32_t s_slot(plan_set_t *set, const name_t *name)
+/* A copy with bytes behind it that may be read; NULL if the arena is at its limit. */
+static char *s_padded(plan_t *self, const char *text, size_t size)
+{
+    char *copy = arena_alloc(self->arena, size + READER_PADDING);
+    if (!copy)
+        return NULL;
+    memcpy(copy, text, size);
+    memset(copy + size, 0, READER_PADDING);
+    return copy;
+}
+
+/* The index of the slot of that name; PLAN_NO_SLOT if the arena is at its limit. */
+static uint32_t s_slot(plan_t *self, plan_set_t *set, const name_t *name)
 {
     for (uint32_t i = 0; i < set->slot_count; i++)
         if (set->slots[i].size == name->size &&
             memcmp(set->slots[i].name, name->data, name->size) == 0)
             return i;
-    set->slots[set->slot_count] = (plan_slot_t){.name = name->data, .size = name->size};
+    char *copy = s_padded(self, name->data, name->size);
+    if (!copy)
+        return PLAN_NO_SLOT;
+    set->slots[set->slot_count] = (plan_slot_t){.name = copy, .size = name->size};
     return set->slot_count++;
+}
+
+static char *s_key(plan_t *self, const name_t *name)
+{
+    char *key = arena_alloc(self->arena, name->size + 4 + READER_PADDING);
+    if (!key)
+        return NULL;
+    memset(key, 0, name->size + 4 + READER_PADDING);
+    key[0] = ',';
+    key[1] = '"';
+    memcpy(key + 2, name->data, name->size);
+    key[name->size + 2] = '"';
+    key[name->size + 3] = ':';
+    return key;
 }
 
 static bool s_needs(plan_t *self, plan_set_t *set, plan_field_t *field)
@@ -177,8 +207,11 @@ static bool s_needs(plan_t *self, plan_set_t *set, plan_field_t *field)
     uint32_t *slots = arena_alloc(self->arena, definition->need_count * sizeof *slots);
     if (!slots)
         return false;
-    for (uint32_t i = 0; i < definition->need_count; i++)
-        slots[i] = s_slot(set, definition->needs[i]);
+    for (uint32_t i = 0; i < definition->need_count; i++) {
+        slots[i] = s_slot(self, set, definition->needs[i]);
+        if (slots[i] == PLAN_NO_SLOT)
+            return false;
+    }
     field->need_slots = slots;
     return true;
 }
@@ -196,7 +229,7 @@ static plan_shape_t s_shape(const schema_ref_t *type)
 static bool s_field(plan_t *self, plan_set_t *set, const group_t *group, plan_field_t *field)
 {
     const ast_selection_t *node = group->first->node;
-    char *key = arena_printf(self->arena, ",\"%s\":", group->key->data);
+    char *key = s_key(self, group->key);
     *field = (plan_field_t){
         .key = key,
         .key_size = group->key->size + 4,
@@ -220,7 +253,8 @@ static bool s_field(plan_t *self, plan_set_t *set, const group_t *group, plan_fi
         return s_needs(self, set, field);
     } else {
         field->source = PLAN_MEMBER;
-        field->slot = s_slot(set, field->definition->name);
+        field->slot = s_slot(self, set, field->definition->name);
+        return field->slot != PLAN_NO_SLOT;
     }
     return true;
 }

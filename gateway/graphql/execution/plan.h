@@ -34,7 +34,7 @@ typedef enum {
 } plan_shape_t;
 
 struct plan_field {
-    const char *key; /* ,"name": (with the comma) */
+    const char *key; /* ,"name": (with the comma), padded for reader_copy */
     uint32_t key_size;
     plan_source_t source;
     plan_shape_t shape;
@@ -55,7 +55,7 @@ struct plan_field {
 
 /* A member of the service's JSON that is wanted, and where it was found in the object at hand. */
 typedef struct {
-    const char *name;
+    const char *name; /* padded for reader_equals */
     uint32_t size;
     const char *start; /* NULL: not there */
     const char *end;
@@ -63,9 +63,10 @@ typedef struct {
 
 /* The n-th member of the previous object: the next object most likely has it there too. */
 typedef struct {
-    const char *key;
+    const char *key; /* padded, or in an answer */
     uint32_t size;
-    uint32_t slot; /* PLAN_NO_SLOT: not wanted */
+    uint32_t slot;  /* PLAN_NO_SLOT: not wanted */
+    bool is_padded; /* key is the slot's name */
 } plan_guess_t;
 
 #define PLAN_NO_SLOT UINT32_MAX

@@ -2,9 +2,6 @@
 
 #include <stdint.h>
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "common/json.h"
 
@@ -13,15 +10,10 @@
 static const char *s_plain(const char *at, const char *end, bool *wide)
 {
 #ifdef __SSE2__
-    const __m128i quote = _mm_set1_epi8('"');
-    const __m128i backslash = _mm_set1_epi8('\\');
-    const __m128i control = _mm_set1_epi8(0x1f);
     int high = 0;
     while (end - at >= 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
-        __m128i stop = _mm_or_si128(_mm_cmpeq_epi8(bytes, quote), _mm_cmpeq_epi8(bytes, backslash));
-        stop = _mm_or_si128(stop, _mm_cmpeq_epi8(_mm_max_epu8(bytes, control), control));
-        int mask = _mm_movemask_epi8(stop);
+        int mask = reader_stops(bytes);
         if (mask) {
             unsigned first = (unsigned)__builtin_ctz((unsigned)mask);
             high |= _mm_movemask_epi8(bytes) & (int)((1U << first) - 1);

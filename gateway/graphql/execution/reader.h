@@ -9,13 +9,18 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 enum { READER_MAX_DEPTH = 128 /* lists and maps inside each other */ };
 
 /* Behind white space; may be `end`. */
 static inline const char *reader_space(const char *at, const char *end)
 {
-    while (at < end && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+    while (at < end && (unsigned char)*at <= ' ' &&
+           (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
         at++;
     return at;
 }
@@ -23,6 +28,68 @@ static inline const char *reader_space(const char *at, const char *end)
 /* A string, from its opening to behind its closing quote: valid UTF-8, valid escapes, surrogates
  * only in pairs. */
 const char *reader_string(const char *at, const char *end);
+
+#ifdef __SSE2__
+/* A bit for each of 16 bytes that a string cannot simply hold: quote, backslash, control
+ * characters. */
+static inline int reader_stops(__m128i bytes)
+{
+    const __m128i control = _mm_set1_epi8(0x1f);
+    __m128i stop = _mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\')));
+    stop = _mm_or_si128(stop, _mm_cmpeq_epi8(_mm_max_epu8(bytes, control), control));
+    return _mm_movemask_epi8(stop);
+}
+#endif
+
+/* reader_string, quick for strings of ASCII without escapes. */
+static inline const char *reader_string_quick(const char *at, const char *end)
+{
+#ifdef __SSE2__
+    for (const char *next = at + 1; end - next >= 16; next += 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)next);
+        unsigned stops = (unsigned)reader_stops(bytes);
+        unsigned wide = (unsigned)_mm_movemask_epi8(bytes);
+        if ((stops | wide) == 0)
+            continue;
+        unsigned first = (unsigned)__builtin_ctz(stops | wide);
+        if (next[first] != '"' || *at != '"')
+            break;
+        return next + first + 1;
+    }
+#endif
+    return reader_string(at, end);
+}
+
+/* Are the first size bytes equal? padded has 16 bytes that may be read whatever its size. */
+static inline bool reader_equals(const char *at, const char *end, const char *padded, size_t size)
+{
+    if ((size_t)(end - at) < size)
+        return false;
+#ifdef __SSE2__
+    if (size <= 16 && end - at >= 16) {
+        __m128i a = _mm_loadu_si128((const __m128i *)(const void *)at);
+        __m128i b = _mm_loadu_si128((const __m128i *)(const void *)padded);
+        unsigned wanted = (1U << size) - 1;
+        return ((unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(a, b)) & wanted) == wanted;
+    }
+#endif
+    return memcmp(at, padded, size) == 0;
+}
+
+/* Copies size bytes in steps of 16: up to 15 more are read and written. */
+static inline void reader_copy(char *to, const char *from, size_t size)
+{
+#ifdef __SSE2__
+    for (size_t done = 0; done < size; done += 16)
+        _mm_storeu_si128((__m128i *)(void *)(to + done),
+                         _mm_loadu_si128((const __m128i *)(const void *)(from + done)));
+#else
+    memcpy(to, from, size);
+#endif
+}
+
+enum { READER_PADDING = 16 };
 
 /* A number. */
 const char *reader_number(const char *at, const char *end);
