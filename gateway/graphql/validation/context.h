@@ -38,8 +38,9 @@ typedef struct {
     const ast_variable_t **defined; /* by name id; rule_variable_uses */
     uint32_t *used;                 /* by name id; the same */
     uint32_t visit;
-    uint64_t budget; /* steps that rules may still take through fragments, again and again */
-    bool stopped;    /* budget or memory ran out: an error is there */
+    uint64_t budget;  /* steps that rules may still take through fragments, again and again */
+    uint32_t nesting; /* how deep a walk through fragments is */
+    bool stopped;     /* budget or memory ran out: an error is there */
 } validation_t;
 
 /* ---- errors: code GRAPHQL_VALIDATION_FAILED; rule is graphql-js's name for it ---- */
@@ -61,6 +62,10 @@ void *v_alloc(validation_t *self, size_t count, size_t size);
 bool v_grow(validation_t *self, void *items_p, uint32_t count, uint32_t *capacity, size_t size);
 /* Takes steps from the budget; false, with an error once, when it is used up. */
 bool v_spend(validation_t *self, uint64_t steps);
+/* One set or fragment deeper, for walks that follow spreads (which may go in circles); false, with
+ * an error once, when that is too deep to go on. Undone by v_leave, only after success. */
+bool v_enter(validation_t *self);
+void v_leave(validation_t *self);
 /* Is this name new since the last v_stamp? */
 void v_stamp(validation_t *self);
 bool v_is_new(validation_t *self, const name_t *name);

@@ -5,11 +5,7 @@ typedef struct {
     validation_t *validation;
     uint32_t *depths; /* by definition id: levels of a fragment's set, + 1; 0: not known yet */
     bool *entered;    /* by definition id: on the way (fragments may go in circles) */
-    uint32_t budget;  /* how deep the walk itself may go */
 } depth_t;
-
-/* Fragments within fragments nest the walk; this is far beyond any limit that is set. */
-enum { WALK_DEPTH = 2000 };
 
 static uint32_t s_set_depth(depth_t *self, const ast_selection_set_t *set);
 
@@ -29,9 +25,8 @@ static uint32_t s_fragment_depth(depth_t *self, const ast_definition_t *fragment
 static uint32_t s_set_depth(depth_t *self, const ast_selection_set_t *set)
 {
     uint32_t deepest = 0;
-    if (self->budget == 0)
-        return WALK_DEPTH;
-    self->budget--;
+    if (!v_enter(self->validation))
+        return 0;
     for (uint32_t i = 0; i < set->count; i++) {
         const ast_selection_t *selection = &set->items[i];
         uint32_t depth = 1;
@@ -44,21 +39,19 @@ static uint32_t s_set_depth(depth_t *self, const ast_selection_set_t *set)
         if (depth > deepest)
             deepest = depth;
     }
-    self->budget++;
+    v_leave(self->validation);
     return deepest;
 }
 
 static bool s_check_depth(validation_t *self)
 {
     const ast_document_t *document = self->document;
-    depth_t depth = {.validation = self, .budget = WALK_DEPTH};
+    depth_t depth = {.validation = self};
     depth.depths = v_alloc(self, document->definition_count, sizeof *depth.depths);
     depth.entered = v_alloc(self, document->definition_count, sizeof *depth.entered);
     if (!depth.depths || !depth.entered)
         return false;
     uint32_t limit = self->options->max_depth;
-    if (limit == 0 || limit > WALK_DEPTH - 1)
-        limit = WALK_DEPTH - 1;
     for (uint32_t i = 0; i < document->definition_count; i++) {
         const ast_definition_t *definition = &document->definitions[i];
         uint32_t levels = 0;
@@ -66,7 +59,9 @@ static bool s_check_depth(validation_t *self)
             levels = s_set_depth(&depth, definition->operation.set);
         else if (definition->kind == AST_FRAGMENT)
             levels = s_fragment_depth(&depth, definition);
-        if (levels > limit) {
+        if (self->stopped)
+            return false;
+        if (limit && levels > limit) {
             v_limit(self, definition->loc, "depth", levels, limit);
             return false;
         }
@@ -90,8 +85,10 @@ static void s_count_roots(roots_t *self, const ast_selection_set_t *set)
         } else if (selection->kind == AST_INLINE_FRAGMENT) {
             s_count_roots(self, selection->inlined.set);
         } else if (selection->spread.fragment &&
-                   v_visit(self->validation, selection->spread.fragment)) {
+                   v_visit(self->validation, selection->spread.fragment) &&
+                   v_enter(self->validation)) {
             s_count_roots(self, selection->spread.fragment->fragment.set);
+            v_leave(self->validation);
         }
     }
 }

@@ -141,7 +141,11 @@ static bool s_is_too_deep(lists_t *self, const ast_selection_set_t *set, uint32_
             if (!v_visit(self->validation, fragment) && self->depths[fragment->id] >= depth)
                 continue;
             self->depths[fragment->id] = depth;
-            if (s_is_too_deep(self, fragment->fragment.set, depth))
+            if (!v_enter(self->validation))
+                return false;
+            bool too_deep = s_is_too_deep(self, fragment->fragment.set, depth);
+            v_leave(self->validation);
+            if (too_deep)
                 return true;
         }
     }

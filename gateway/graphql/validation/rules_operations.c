@@ -115,9 +115,10 @@ static void s_collect_roots(roots_t *self, const ast_selection_set_t *set)
         } else {
             const ast_definition_t *fragment = selection->spread.fragment;
             if (!fragment || !s_applies(self, fragment->fragment.condition.name) ||
-                !v_visit(self->validation, fragment))
+                !v_visit(self->validation, fragment) || !v_enter(self->validation))
                 continue;
             s_collect_roots(self, fragment->fragment.set);
+            v_leave(self->validation);
         }
     }
 }
@@ -176,6 +177,8 @@ void rule_single_field_subscriptions(validation_t *self, const ast_definition_t 
         return;
     v_visit_begin(self);
     s_collect_roots(&roots, operation->operation.set);
+    if (self->stopped)
+        return;
     if (roots.forbidden_count)
         v_error_at(self, "SingleFieldSubscriptions", roots.forbidden, roots.forbidden_count,
                    "%s must not use `@skip` or `@include` directives in the top level selection.",

@@ -7,7 +7,7 @@
 
 /* What a rule may do more than once for the same piece of text, because fragments bring it there
  * again. */
-enum { FRAGMENT_BUDGET = 2000000 };
+enum { FRAGMENT_BUDGET = 2000000, NESTING_MAX = 2000 };
 
 static void s_add(validation_t *self,
                   const char *rule,
@@ -94,6 +94,26 @@ bool v_spend(validation_t *self, uint64_t steps)
                    "The document takes more validation steps than the limit of %d.",
                    FRAGMENT_BUDGET);
     return false;
+}
+
+bool v_enter(validation_t *self)
+{
+    if (self->stopped)
+        return false;
+    if (self->nesting < NESTING_MAX) {
+        self->nesting++;
+        return true;
+    }
+    self->stopped = true;
+    gql_errors_add(self->errors, ERR_LIMIT_EXCEEDED, "Limit", NULL, 0,
+                   "The document nests fragments and fields deeper than the limit of %d.",
+                   NESTING_MAX);
+    return false;
+}
+
+void v_leave(validation_t *self)
+{
+    self->nesting--;
 }
 
 void v_stamp(validation_t *self)
