@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,7 +172,7 @@ static bool s_submit(hasher_t *self,
     job->deadline_ms = deadline_ms;
     job->is_verify = is_verify;
     if (is_verify)
-        strncpy(job->hash, hash ? hash : self->nobody, sizeof job->hash - 1);
+        snprintf(job->hash, sizeof job->hash, "%s", hash ? hash : self->nobody);
     job->size = size;
     memcpy(job->password, password, size);
     *self->tail = job;

@@ -423,7 +423,7 @@ static bool s_scan_string(lexer_t *self, const char **end, bool *has_escapes)
 /* 2.9.4 */
 static bool s_string(lexer_t *self, token_t *token)
 {
-    const char *end;
+    const char *end = NULL; /* gcc does not see that it is set when the scan succeeds */
     bool has_escapes;
     if (!s_scan_string(self, &end, &has_escapes))
         return false;
