@@ -370,11 +370,12 @@ static void s_on_setup_timeout(void *arg)
 static void s_on_dialed(void *arg, PGconn *conn, const char *reason)
 {
     pg_link_t *self = arg;
-    pg_dial_destroy(&self->dial);
     if (!conn) {
-        s_lose(self, reason[0] ? reason : "cannot connect");
+        s_lose(self,
+               reason[0] ? reason : "cannot connect"); /* destroys the dial, whose text reason is */
         return;
     }
+    pg_dial_destroy(&self->dial);
     self->conn = conn;
     self->state = LINK_SETTING_UP;
     self->fd = loop_fd_new(self->loop, PQsocket(conn), s_on_fd, self);
