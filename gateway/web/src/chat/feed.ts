@@ -62,8 +62,8 @@ export class RoomFeed {
         private readonly onArrival: (messages: readonly Message[]) => void,
         private readonly depth: number = PAGE_SIZE,
     ) {
-        window.addEventListener("online", this.onOnline);
-        window.addEventListener("offline", this.onOffline);
+        window.addEventListener("online", this.onNetwork);
+        window.addEventListener("offline", this.onNetwork);
         document.addEventListener("visibilitychange", this.onVisible);
         void this.run();
     }
@@ -71,8 +71,8 @@ export class RoomFeed {
     close(): void {
         this.isOpen = false;
         clearTimeout(this.flushTimer);
-        window.removeEventListener("online", this.onOnline);
-        window.removeEventListener("offline", this.onOffline);
+        window.removeEventListener("online", this.onNetwork);
+        window.removeEventListener("offline", this.onNetwork);
         document.removeEventListener("visibilitychange", this.onVisible);
         this.endFollowing?.(new ApiError("UNAVAILABLE", ""));
         this.wake?.();
@@ -183,7 +183,7 @@ export class RoomFeed {
             const live = () => {
                 clearTimeout(settled);
                 onLive();
-                this.update({ connection: navigator.onLine ? "live" : "offline" });
+                this.update({ connection: "live" });
             };
             this.endFollowing = (error) => {
                 clearTimeout(settled);
@@ -260,14 +260,13 @@ export class RoomFeed {
         }
     }
 
-    private readonly onOnline = (): void => {
-        // The socket of the old network may look alive for a long time yet.
+    /**
+     * The network came, went or changed. A socket of the old network may look alive for a long time yet, and what the
+     * browser calls offline may still reach a server near by: trying tells.
+     */
+    private readonly onNetwork = (): void => {
         this.realtime.cut();
         this.wake?.();
-    };
-
-    private readonly onOffline = (): void => {
-        this.update({ connection: "offline" });
     };
 
     private readonly onVisible = (): void => {

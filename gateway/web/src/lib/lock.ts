@@ -3,7 +3,8 @@ import { uuid } from "./uuid";
 
 const LEASE_MS = 10_000;
 const POLL_MS = 120;
-const SETTLE_MS = 40;
+/** What one tab writes to localStorage is seen by the others a little later, not at once. */
+const PROPAGATION_MS = 150;
 
 interface Lease {
     owner: string;
@@ -11,21 +12,27 @@ interface Lease {
 }
 
 /**
- * Runs work in one tab of this origin at a time. Browsers offer Web Locks in secure contexts only; on plain HTTP in a
- * local network a lease in localStorage stands in. That one is not airtight, so the work must bear running twice.
+ * Runs work in one tab of this origin at a time; the next one begins when what this one wrote to localStorage is to be
+ * seen there. Browsers offer Web Locks in secure contexts only; on plain HTTP in a local network a lease in
+ * localStorage stands in. Neither is airtight, so the work must bear running twice.
  */
-export async function exclusively<T>(name: string, work: () => Promise<T>): Promise<T> {
-    if (navigator.locks) {
-        return (await navigator.locks.request(name, work)) as T;
-    }
+export function exclusively<T>(name: string, work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+        const hold = async () => {
+            await work().then(resolve, reject);
+            await sleep(PROPAGATION_MS);
+        };
+        const held = navigator.locks ? navigator.locks.request(name, hold) : withLease(name, hold);
+        held.catch(reject);
+    });
+}
+
+async function withLease(name: string, hold: () => Promise<void>): Promise<void> {
     const owner = uuid();
     await acquire(name, owner);
-    try {
-        return await work();
-    } finally {
-        if (readLease(name)?.owner === owner) {
-            shared.remove(name);
-        }
+    await hold();
+    if (readLease(name)?.owner === owner) {
+        shared.remove(name);
     }
 }
 
@@ -34,7 +41,7 @@ async function acquire(name: string, owner: string): Promise<void> {
         const lease = readLease(name);
         if (!lease || lease.until < Date.now()) {
             shared.write(name, { owner, until: Date.now() + LEASE_MS });
-            await sleep(SETTLE_MS);
+            await sleep(PROPAGATION_MS);
             if (readLease(name)?.owner === owner) {
                 return;
             }
