@@ -11,7 +11,6 @@ typedef struct {
     const ws_codec_events_t *events;
     void *arg;
     buffer_t *replies;
-    uint16_t received_code; /* of the peer's close frame; 0: none came */
 } feeding_t;
 
 void ws_codec_init(ws_codec_t *self, size_t limit_bytes)
@@ -113,8 +112,6 @@ static void s_on_message(wslay_event_context_ptr context,
     ws_codec_t *self = user_data;
     feeding_t *feeding = self->feeding;
     (void)context;
-    if (message->opcode == WSLAY_CONNECTION_CLOSE)
-        feeding->received_code = message->status_code ? message->status_code : WS_CLOSE_NO_STATUS;
     if (self->stopped)
         return;
     if (wslay_is_ctrl_frame(message->opcode)) {
@@ -151,6 +148,7 @@ bool ws_codec_feed(ws_codec_t *self,
                    buffer_t *replies,
                    uint16_t *code)
 {
+    *code = 0;
     if (self->stopped)
         return true;
     feeding_t feeding = {
@@ -163,15 +161,20 @@ bool ws_codec_feed(ws_codec_t *self,
     if (result == 0 && wslay_event_want_write(self->context))
         result = wslay_event_send(self->context);
     self->feeding = NULL;
-    bool closed = wslay_event_get_close_sent(self->context) != 0;
-    if (result != 0 || closed) {
-        *code = WS_CLOSE_INTERNAL;
-        if (closed)
-            *code = feeding.received_code ? feeding.received_code
-                                          : wslay_event_get_status_code_sent(self->context);
+    if (wslay_event_get_close_sent(self->context)) {
+        *code =
+            wslay_event_get_status_code_sent(self->context); /* the peer's own, if it was valid */
         self->stopped = true;
+    } else if (result != 0) {
+        /* Frames that wslay cannot even read end without its saying so. */
+        *code = result == WSLAY_ERR_NOMEM ? WS_CLOSE_INTERNAL : WS_CLOSE_PROTOCOL_ERROR;
+        ws_frame_put_close(replies, *code, "");
+        self->stopped = true;
+    }
+    if (self->stopped) {
+        bool over = *code != 0;
         s_rest(self);
-        return false;
+        return !over;
     }
     if (self->fed == self->framed && !self->fragmented)
         s_rest(self);

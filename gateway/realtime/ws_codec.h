@@ -53,7 +53,8 @@ void ws_codec_clear(ws_codec_t *self);
 
 /* Reads all of data. Frames that must be sent (pongs, a close) are appended to replies. False when
  * the connection is over: the peer closed it (*code is what he said, WS_CLOSE_NO_STATUS if nothing)
- * or broke the protocol (*code is what replies tell him); send the replies and end it. */
+ * or broke the protocol (*code is what replies tell him); send the replies and end it. *code is 0
+ * otherwise. */
 bool ws_codec_feed(ws_codec_t *self,
                    const void *data,
                    size_t size,

@@ -1,0 +1,141 @@
+/* GraphQL requests out of JSON bodies and query strings, and errors as responses. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "gateway/http/graphql_error.h"
+#include "gateway/http/graphql_request.h"
+
+static void test_whole(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"query\":\"{a}\",\"operationName\":\"N\",\"variables\":{\"x\":1},"
+                               "\"extensions\":{\"y\":2},\"other\":[]}";
+    graphql_request_t request;
+    err_t err = ERR_INIT;
+    assert_int_equal(graphql_request_parse(&request, text, sizeof text - 1, &err), ERR_OK);
+    assert_string_equal(request.query, "{a}");
+    assert_int_equal(request.query_size, 3);
+    assert_string_equal(request.operation_name, "N");
+    assert_int_equal(json_integer_value(json_object_get(request.variables, "x")), 1);
+    assert_int_equal(json_integer_value(json_object_get(request.extensions, "y")), 2);
+    graphql_request_clear(&request);
+    assert_null(request.root);
+}
+
+static void test_nulls_are_absent(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"query\":\"{a}\",\"operationName\":null,\"variables\":null,"
+                               "\"extensions\":null}";
+    graphql_request_t request;
+    assert_int_equal(graphql_request_parse(&request, text, sizeof text - 1, NULL), ERR_OK);
+    assert_null(request.operation_name);
+    assert_null(request.variables);
+    assert_null(request.extensions);
+    graphql_request_clear(&request);
+}
+
+static void s_refuses(const char *text, err_code_t code, const char *word)
+{
+    graphql_request_t request;
+    err_t err = ERR_INIT;
+    assert_int_equal(graphql_request_parse(&request, text, strlen(text), &err), code);
+    if (!strstr(err.text, word))
+        fail_msg("%s says \"%s\", not %s", text, err.text, word);
+    assert_null(request.root);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    s_refuses("", ERR_BAD_USER_INPUT, "empty");
+    s_refuses("{", ERR_BAD_USER_INPUT, "JSON");
+    s_refuses("{\"query\":\"\xff\"}", ERR_BAD_USER_INPUT, "JSON");
+    s_refuses("[]", ERR_BAD_USER_INPUT, "batching");
+    s_refuses("1", ERR_BAD_USER_INPUT, "a number");
+    s_refuses("{}", ERR_BAD_USER_INPUT, "\"query\" is missing");
+    s_refuses("{\"query\":null}", ERR_BAD_USER_INPUT, "\"query\" is missing");
+    s_refuses("{\"query\":{}}", ERR_BAD_USER_INPUT, "\"query\" must be a string, not a map");
+    s_refuses("{\"query\":\"a\\u0000b\"}", ERR_BAD_USER_INPUT, "U+0000");
+    s_refuses("{\"query\":\"a\",\"operationName\":1}", ERR_BAD_USER_INPUT, "operationName");
+    s_refuses("{\"query\":\"a\",\"variables\":[]}", ERR_BAD_USER_INPUT, "variables");
+    s_refuses("{\"query\":\"a\",\"variables\":\"{}\"}", ERR_BAD_USER_INPUT, "variables");
+    s_refuses("{\"query\":\"a\",\"extensions\":true}", ERR_BAD_USER_INPUT, "extensions");
+    s_refuses("{\"extensions\":{\"persistedQuery\":{\"version\":1}}}",
+              ERR_PERSISTED_QUERY_NOT_SUPPORTED, "Persisted");
+}
+
+static void test_deep_input_does_not_recurse_far(void **state)
+{
+    (void)state;
+    enum { DEPTH = 100000 };
+    static char text[DEPTH];
+    memset(text, '[', sizeof text);
+    graphql_request_t request;
+    assert_int_equal(graphql_request_parse(&request, text, sizeof text, NULL), ERR_BAD_USER_INPUT);
+}
+
+static err_code_t s_from_target(graphql_request_t *request, arena_t *arena, const char *raw)
+{
+    http_target_t target;
+    assert_int_equal(http_target_parse(arena, raw, &target, NULL), ERR_OK);
+    return graphql_request_from_target(request, arena, &target, NULL);
+}
+
+static void test_query_string(void **state)
+{
+    (void)state;
+    arena_t *arena = arena_new(0);
+    graphql_request_t request;
+    assert_int_equal(s_from_target(&request, arena,
+                                   "/graphql?query=query+Q%7Ba%7D&operationName=Q&variables=%7B%22x"
+                                   "%22:1%7D&extensions="),
+                     ERR_OK);
+    assert_string_equal(request.query, "query Q{a}");
+    assert_string_equal(request.operation_name, "Q");
+    assert_int_equal(json_integer_value(json_object_get(request.variables, "x")), 1);
+    assert_null(request.extensions);
+    graphql_request_clear(&request);
+    assert_int_equal(s_from_target(&request, arena, "/graphql"), ERR_BAD_USER_INPUT);
+    assert_int_equal(s_from_target(&request, arena, "/graphql?query=%7Ba%7D&variables=x"),
+                     ERR_BAD_USER_INPUT);
+    assert_int_equal(s_from_target(&request, arena, "/graphql?query=%7Ba%7D&variables=%5B%5D"),
+                     ERR_BAD_USER_INPUT);
+    arena_destroy(&arena);
+}
+
+static void test_errors(void **state)
+{
+    (void)state;
+    buffer_t out = BUFFER_INIT(1000);
+    json_slice_t extensions = {.data = "{\"code\":\"X\",\"argument\":\"a\"}", .size = 27};
+    graphql_error_write(&out, "CONFLICT", "a \"quote\"", extensions);
+    static const char expected[] = "{\"errors\":[{\"message\":\"a \\\"quote\\\"\",\"extensions\":"
+                                   "{\"code\":\"CONFLICT\",\"argument\":\"a\"}}]}";
+    assert_int_equal(out.size, sizeof expected - 1);
+    assert_memory_equal(out.data, expected, out.size);
+    json_slice_t response = {.data = out.data, .size = out.size};
+    assert_int_equal(graphql_error_code(response), ERR_CONFLICT);
+    assert_int_equal(graphql_error_list(response).data[0], '[');
+    response = (json_slice_t){.data = "{\"data\":{}}", .size = 11};
+    assert_int_equal(graphql_error_code(response), ERR_OK);
+    assert_int_equal(graphql_error_list(response).size, 2);
+    response = (json_slice_t){.data = "{\"errors\":[{\"message\":\"x\"}]}", .size = 28};
+    assert_int_equal(graphql_error_code(response), ERR_INTERNAL);
+    buffer_free(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_whole),        cmocka_unit_test(test_nulls_are_absent),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_deep_input_does_not_recurse_far),
+        cmocka_unit_test(test_query_string), cmocka_unit_test(test_errors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
