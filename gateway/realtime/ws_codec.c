@@ -4,6 +4,8 @@
 #include <string.h>
 #include <wslay/wslay.h>
 
+#include "common/json.h"
+
 /* One call of ws_codec_feed. */
 typedef struct {
     const uint8_t *data;
@@ -11,6 +13,7 @@ typedef struct {
     const ws_codec_events_t *events;
     void *arg;
     buffer_t *replies;
+    uint16_t refusal; /* of a close frame that wslay would take; 0: none came */
 } feeding_t;
 
 void ws_codec_init(ws_codec_t *self, size_t limit_bytes)
@@ -105,6 +108,18 @@ static void s_on_chunk(wslay_event_context_ptr context,
     self->stopped = true;
 }
 
+/* RFC 6455 5.5.1: a code, if there is anything, and a reason in UTF-8. wslay looks at the code
+ * only. */
+static uint16_t s_check_close(const struct wslay_event_on_msg_recv_arg *message)
+{
+    if (message->msg_length == 1)
+        return WS_CLOSE_PROTOCOL_ERROR;
+    if (message->msg_length > 2 &&
+        !utf8_is_valid((const char *)message->msg + 2, message->msg_length - 2))
+        return WS_CLOSE_INVALID_DATA;
+    return 0;
+}
+
 static void s_on_message(wslay_event_context_ptr context,
                          const struct wslay_event_on_msg_recv_arg *message,
                          void *user_data)
@@ -112,6 +127,8 @@ static void s_on_message(wslay_event_context_ptr context,
     ws_codec_t *self = user_data;
     feeding_t *feeding = self->feeding;
     (void)context;
+    if (message->opcode == WSLAY_CONNECTION_CLOSE)
+        feeding->refusal = s_check_close(message);
     if (self->stopped)
         return;
     if (wslay_is_ctrl_frame(message->opcode)) {
@@ -158,27 +175,22 @@ bool ws_codec_feed(ws_codec_t *self,
     self->feeding = &feeding;
     self->fed += size;
     int result = wslay_event_recv(self->context);
-    if (result == 0 && wslay_event_want_write(self->context))
+    if (result == 0 && !feeding.refusal && wslay_event_want_write(self->context))
         result = wslay_event_send(self->context);
     self->feeding = NULL;
-    if (wslay_event_get_close_sent(self->context)) {
-        *code =
-            wslay_event_get_status_code_sent(self->context); /* the peer's own, if it was valid */
-        self->stopped = true;
-    } else if (result != 0) {
-        /* Frames that wslay cannot even read end without its saying so. */
+    if (feeding.refusal)
+        *code = feeding.refusal;
+    else if (wslay_event_get_close_sent(self->context))
+        *code = wslay_event_get_status_code_sent(self->context); /* the peer's, if it was valid */
+    else if (result != 0) /* frames that wslay cannot even read end without its saying so */
         *code = result == WSLAY_ERR_NOMEM ? WS_CLOSE_INTERNAL : WS_CLOSE_PROTOCOL_ERROR;
+    if (*code && !wslay_event_get_close_sent(self->context))
         ws_frame_put_close(replies, *code, "");
+    if (*code)
         self->stopped = true;
-    }
-    if (self->stopped) {
-        bool over = *code != 0;
+    if (self->stopped || (self->fed == self->framed && !self->fragmented))
         s_rest(self);
-        return !over;
-    }
-    if (self->fed == self->framed && !self->fragmented)
-        s_rest(self);
-    return true;
+    return *code == 0;
 }
 
 /* ---- out ---- */
