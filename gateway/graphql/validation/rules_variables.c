@@ -180,9 +180,8 @@ void rule_variable_uses(validation_t *self, const ast_definition_t *operation)
         return;
     for (uint32_t i = 0; i < node->variable_count; i++) {
         const ast_variable_t *variable = &node->variables[i];
-        const schema_ref_t *type = v_ref(self, variable->type);
         self->defined[variable->name->id] = variable;
-        uses.types[i] = type && schema_type_is_input(type->type) ? type : NULL;
+        uses.types[i] = v_ref(self, variable->type);
     }
     s_check_reachable(&uses);
     if (!v_is_full(self))

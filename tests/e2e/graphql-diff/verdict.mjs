@@ -1,0 +1,30 @@
+// graphql-js's verdict in the tool's form.
+import { parse, specifiedRules, validate } from 'graphql';
+
+// Where the specification's text and graphql-js part, we follow the text: a nullable variable is refused in a field of
+// a oneOf input object also when the argument's own type is non-null (5.8.5).
+const isOneOfPosition = (message) => message.includes('must be non-nullable to be used for OneOf');
+
+const places = (error) => (error.locations ?? []).map(({ line, column }) => [line, column]);
+
+export function expected(schema, text) {
+    let document;
+    try {
+        document = parse(text, { allowEmptySelectionSets: false });
+    } catch (error) {
+        return { syntax: true, errors: [{ rule: '', message: error.message, locations: places(error) }] };
+    }
+    const errors = specifiedRules.flatMap((rule) =>
+        validate(schema, document, [rule], { maxErrors: 1000 })
+            .filter((error) => !isOneOfPosition(error.message))
+            .map((error) => ({ rule: rule.name.replace(/Rule$/, ''), message: error.message, locations: places(error) })));
+    return { syntax: false, errors };
+}
+
+export function actual(answer) {
+    const errors = answer.errors.filter((error) => !isOneOfPosition(error.message));
+    return { syntax: errors.some((error) => error.code === 'GRAPHQL_PARSE_FAILED'), errors };
+}
+
+export const key = ({ rule, locations }) => `${rule} ${JSON.stringify(locations)}`;
+export const keys = (verdict) => verdict.errors.map(key).sort();
