@@ -1,5 +1,5 @@
 import type { Fetcher, FetcherParams, FetcherReturnType } from "@graphiql/toolkit";
-import { getOperationAST, type DocumentNode } from "graphql";
+import { getOperationAST, parse } from "graphql";
 import { createClient } from "graphql-ws";
 import { session } from "../session/session";
 
@@ -21,12 +21,18 @@ export async function sessionHeaders(): Promise<Headers | null> {
 
 /** Queries and mutations go over HTTP, subscriptions over a WebSocket with the same headers in connection_init. */
 export const fetcher: Fetcher = (params, options) => {
-    const document = options?.documentAST as DocumentNode | undefined;
-    const operation = document && getOperationAST(document, params.operationName ?? undefined);
     const headers = (options?.headers ?? {}) as Headers;
-    const result = operation?.operation === "subscription" ? subscribe(params, headers) : post(params, headers);
-    return result as FetcherReturnType;
+    return (isSubscription(params) ? subscribe(params, headers) : post(params, headers)) as FetcherReturnType;
 };
+
+/** Looks for itself: the parsed document that GraphiQL offers lags behind the last keystrokes. */
+function isSubscription({ query, operationName }: FetcherParams): boolean {
+    try {
+        return getOperationAST(parse(query), operationName)?.operation === "subscription";
+    } catch {
+        return false;
+    }
+}
 
 async function post(params: FetcherParams, headers: Headers) {
     const response = await fetch("/graphql", {
@@ -63,8 +69,9 @@ async function* subscribe(params: FetcherParams, headers: Headers) {
     }
 }
 
-/** A lent token that has grown old in its tab is sent as its successor. */
-async function renewed(headers: Headers): Promise<Headers> {
+/** A lent token that has grown old in its tab is sent as its successor; headers left blank are not sent. */
+async function renewed(tab: Headers): Promise<Headers> {
+    const headers = Object.fromEntries(Object.entries(tab).filter(([, value]) => value !== ""));
     const name = Object.keys(headers).find((key) => key.toLowerCase() === "authorization");
     const token = name && /^Bearer (.+)$/i.exec(headers[name] ?? "")?.[1];
     if (!name || !token || !lent.has(token)) {
