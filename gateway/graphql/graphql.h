@@ -122,9 +122,9 @@ typedef struct {
     void (*call)(void *arg, const gql_call_t *call);
     void (*flush)(void *arg);
     void (*done)(void *arg, const buffer_t *response, size_t error_count);
-    /* A service's answer broke its promise (invalid JSON, a wrong type, null where none may be): for the log. message is
-     * the first complaint, borrowed. May be NULL. */
-    void (*fault)(void *arg, const gql_call_t *call, const char *message);
+    /* A service's answer broke its promise (invalid JSON, a wrong type, null where none may be): for the log. `what` is
+     * the first complaint, without values of the answer; borrowed. The member may be NULL. */
+    void (*fault)(void *arg, const gql_call_t *call, const char *what);
 } gql_host_t;
 
 /* Prepares one execution: coerces variables (a JSON map or NULL; borrowed for the call; GraphQL

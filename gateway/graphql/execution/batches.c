@@ -193,6 +193,15 @@ void batches_free(gql_execution_t *self)
 }
 
 /* ---- from answers to values ---- */
+
+/* Tells the host of the first fault of an answer. */
+static void s_blame(gql_execution_t *self, batch_t *batch, const char *fault)
+{
+    if (fault && !batch->is_blamed && self->host->fault)
+        self->host->fault(self->host_arg, &batch->call, fault);
+    batch->is_blamed |= fault != NULL;
+}
+
 static void s_complete(gql_execution_t *self, batch_t *batch, hole_t *hole, json_slice_t value)
 {
     completion_t completion = execution_completion(self, &batch->text, batch->call.service);
@@ -206,8 +215,7 @@ static void s_complete(gql_execution_t *self, batch_t *batch, hole_t *hole, json
         s_nullify(self, hole);
     }
     hole->end = batch->text.bytes.size;
-    if (completion.fault && self->host->fault)
-        self->host->fault(self->host_arg, &batch->call, completion.fault);
+    s_blame(self, batch, completion.fault);
 }
 
 static void s_fail(gql_execution_t *self, hole_t *hole, const gql_failure_t *failure)
@@ -283,8 +291,7 @@ void batches_resolve(gql_execution_t *self, batch_t *batch, const char *json, si
             self->errors.out_of_memory = true;
             return;
         }
-        if (self->host->fault)
-            self->host->fault(self->host_arg, &batch->call, failure.message);
+        s_blame(self, batch, "no list as long as that of the parents");
         batches_reject(self, batch, &failure);
         return;
     }

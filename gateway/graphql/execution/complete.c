@@ -43,15 +43,30 @@ s_error(completion_t *self, const plan_field_t *field, const path_t *path, const
         self->errors->out_of_memory = true;
         return STOP;
     }
-    if (!self->fault)
-        self->fault = message;
     field_errors_add(self->errors, field, path, err_code_name(ERR_INTERNAL),
                      (json_slice_t){.data = NULL}, message);
     return NULLED;
 }
 
+/* For the log, which must not show values: what is wrong, and with which field. */
+static void s_blame(completion_t *self, const char *what, const plan_field_t *field)
+{
+    if (!self->fault)
+        self->fault = arena_printf(self->arena, "%s for %s", what, field->definition->coordinate);
+}
+
+static status_t s_wrong_value(completion_t *self,
+                              const plan_field_t *field,
+                              const path_t *path,
+                              const char *message)
+{
+    s_blame(self, "a value that does not fit the type", field);
+    return s_error(self, field, path, message);
+}
+
 static status_t s_null_error(completion_t *self, const plan_field_t *field, const path_t *path)
 {
+    s_blame(self, "null or nothing, which may not be,", field);
     return s_error(self, field, path,
                    arena_printf(self->arena, "Cannot return null for non-nullable field %s.",
                                 field->definition->coordinate));
@@ -153,7 +168,7 @@ s_leaf(completion_t *self, const plan_field_t *field, const path_t *path, json_s
     if (!complaint)
         return DONE;
     out->size = mark;
-    return s_error(self, field, path, complaint);
+    return s_wrong_value(self, field, path, complaint);
 }
 
 /* A member whose type is a leaf without lists around it. */
@@ -502,7 +517,7 @@ static status_t s_abstract(completion_t *self,
                                  "for field \"%s\": the service must give \"__typename\".",
                                  (*type)->name->data, field->definition->coordinate);
     }
-    return s_error(self, field, path, complaint);
+    return s_wrong_value(self, field, path, complaint);
 }
 
 static status_t
@@ -512,9 +527,10 @@ s_composite(completion_t *self, plan_field_t *field, const schema_type_t *type, 
         const char *end = reader_skip(self->at, self->end, READER_MAX_DEPTH);
         if (!end)
             return STOP;
-        return s_error(self, field, path,
-                       arena_printf(self->arena, "Expected value of type \"%s\" but got: %s.",
-                                    type->name->data, inspect_text(self->arena, self->at, end)));
+        return s_wrong_value(self, field, path,
+                             arena_printf(self->arena, "Expected value of type \"%s\" but got: %s.",
+                                          type->name->data,
+                                          inspect_text(self->arena, self->at, end)));
     }
     if (type->kind != SCHEMA_OBJECT) {
         status_t status = s_abstract(self, field, &type, path);
@@ -534,10 +550,10 @@ static status_t
 s_list(completion_t *self, plan_field_t *field, const schema_ref_t *item_type, const path_t *path)
 {
     if (*self->at != '[')
-        return s_error(self, field, path,
-                       arena_printf(self->arena,
-                                    "Expected Iterable, but did not find one for field \"%s\".",
-                                    field->definition->coordinate));
+        return s_wrong_value(
+            self, field, path,
+            arena_printf(self->arena, "Expected Iterable, but did not find one for field \"%s\".",
+                         field->definition->coordinate));
     path_t item = {.above = path};
     s_put(self, "[", 1);
     self->at = reader_space(self->at + 1, self->end);
@@ -639,10 +655,10 @@ static void s_useless(completion_t *self, const plan_field_t *field, const path_
     if (self->text->bytes.failed) {
         self->text->bytes.failed = false;
         field_errors_addf(self->errors, field, path, ERR_LIMIT_EXCEEDED,
-                          "The response is larger than the limit of %zu bytes.",
-                          self->text->bytes.limit);
+                          "The response is larger than the limit of %zu bytes.", self->limit_bytes);
         return;
     }
+    self->fault = "no valid JSON";
     s_error(self, field, path,
             arena_printf(self->arena, "Service \"%s\" gave no valid JSON.", self->service));
 }

@@ -49,15 +49,14 @@ typedef struct {
     plan_t *plan;
     field_errors_t *errors;
     text_t *text;
+    size_t limit_bytes;  /* of the response, for messages */
     const char *service; /* who answered, for messages */
     frame_t *frame;      /* around the value; NULL: the data */
-    const char *fault;   /* out: set to a sentence if the answer broke its promise (malformed, of a
-                            wrong type) */
+    const char *fault;   /* out: what is wrong with the answer, without its values; NULL: nothing */
     /* ---- */
     const char *at;
     const char *end;
     const struct position *position;
-    bool too_large;
 } completion_t;
 
 /* Appends the value of `field` (without its key): `json` completed as the field's type, at `path`

@@ -162,6 +162,7 @@ completion_t execution_completion(gql_execution_t *self, text_t *text, const cha
                           .plan = self->plan,
                           .errors = &self->errors,
                           .text = text,
+                          .limit_bytes = self->limits.max_response_bytes,
                           .service = service};
 }
 
@@ -315,7 +316,8 @@ static void s_start_root(gql_execution_t *self, root_t *root)
                                          .plan = self->plan,
                                          .variables = &self->variables,
                                          .errors = &self->errors,
-                                         .out = &root->text.bytes};
+                                         .out = &root->text.bytes,
+                                         .limit_bytes = self->limits.max_response_bytes};
         if (!introspect(&introspection, root->field, &root->path))
             execution_nullify(self);
     } else if (execution_prepare_call(self, root)) {

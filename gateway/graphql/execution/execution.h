@@ -27,6 +27,7 @@ struct batch {
     uint32_t count;
     gql_call_t call;
     bool is_waiting;
+    bool is_blamed;    /* the host was told of a fault */
     text_t text;       /* values of the holes, one after the other */
     hole_t *scheduled; /* the last hole of text that has a batch; NULL: none */
 };

@@ -415,14 +415,32 @@ static void s_paths_below(paths_t *self,
                           const ast_selection_t *const *nodes,
                           uint32_t node_count);
 
-static void s_paths_of(paths_t *self, size_t prefix_size, const group_t *group)
+/* Is the field of that name among the groups, or needed by one of them before `end`? */
+static bool s_is_listed(const collect_t *below, const name_t *need, uint32_t end)
 {
+    for (uint32_t i = 0; i < below->count; i++) {
+        const schema_field_t *definition = below->groups[i].first->node->field.definition;
+        if (!definition->is_resolved && name_equal(below->groups[i].key, need))
+            return true;
+        for (uint32_t n = 0; n < definition->need_count && i < end; n++)
+            if (name_equal(definition->needs[n], need))
+                return true;
+    }
+    return false;
+}
+
+static void s_paths_of(paths_t *self, size_t prefix_size, const collect_t *groups, uint32_t index)
+{
+    const group_t *group = &groups->groups[index];
     const schema_field_t *definition = group->first->node->field.definition;
     if (definition->kind == SCHEMA_FIELD_TYPENAME)
         return;
     if (definition->is_resolved) {
-        for (uint32_t i = 0; i < definition->need_count; i++)
-            s_path_to(self, prefix_size, definition->needs[i]->data, definition->needs[i]->size);
+        for (uint32_t i = 0; i < definition->need_count; i++) {
+            const name_t *need = definition->needs[i];
+            if (!s_is_listed(groups, need, index))
+                s_path_to(self, prefix_size, need->data, need->size);
+        }
         return;
     }
     const schema_type_t *type = definition->type->type;
@@ -449,7 +467,7 @@ static void s_paths_below(paths_t *self,
     collect_t below = s_collect_below(self->plan, NULL, nodes, node_count);
     self->failed |= below.failed;
     for (uint32_t i = 0; i < below.count && !self->failed; i++)
-        s_paths_of(self, prefix_size, &below.groups[i]);
+        s_paths_of(self, prefix_size, &below, i);
 }
 
 json_slice_t plan_selection(plan_t *self, const plan_field_t *field)

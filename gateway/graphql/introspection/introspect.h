@@ -14,6 +14,7 @@ typedef struct {
     const variables_t *variables;
     field_errors_t *errors;
     buffer_t *out;
+    size_t limit_bytes; /* of the response, for messages */
 } introspection_t;
 
 /* Appends the value of a root field __schema or __type (without its key). False if null has to go
