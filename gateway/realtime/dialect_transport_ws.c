@@ -1,10 +1,12 @@
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
 #include "gateway/http/graphql_error.h"
 #include "gateway/realtime/conn.h"
 #include "gateway/realtime/dialects.h"
+#include "gateway/realtime/message.h"
 
 /* graphql-transport-ws, to the letter of its PROTOCOL.md; reasons of closing are those of its
  * reference implementation, graphql-ws. */
@@ -16,7 +18,6 @@ enum {
     CLOSE_INIT_TIMEOUT = 4408,
     CLOSE_SUBSCRIBER_EXISTS = 4409,
     CLOSE_TOO_MANY_INITS = 4429,
-    MESSAGE_MAX = 4 * 1024 * 1024,
 };
 
 static void s_close(session_t *session, uint16_t code, const char *reason)
@@ -26,43 +27,25 @@ static void s_close(session_t *session, uint16_t code, const char *reason)
 
 /* ---- out ---- */
 
-static void s_put_head(buffer_t *out, const char *id, size_t id_size, const char *type)
-{
-    buffer_put_str(out, "{\"id\":");
-    buffer_put_json_string(out, id, id_size);
-    buffer_put_str(out, ",\"type\":\"");
-    buffer_put_str(out, type);
-    buffer_put_char(out, '"');
-}
-
 static void s_put_prefix(buffer_t *out, const char *id, size_t id_size)
 {
-    s_put_head(out, id, id_size, "next");
+    message_put_head(out, id, id_size, "next");
     buffer_put_str(out, ",\"payload\":");
 }
 
 static void s_send_error(session_t *session, const char *id, size_t id_size, json_slice_t response)
 {
-    buffer_t text = BUFFER_INIT(MESSAGE_MAX);
-    json_slice_t errors = graphql_error_list(response);
-    s_put_head(&text, id, id_size, "error");
-    buffer_put_str(&text, ",\"payload\":");
-    buffer_put(&text, errors.data, errors.size);
-    buffer_put_char(&text, '}');
-    conn_send_buffer(conn_of(session), &text);
+    message_send(session, id, id_size, "error", graphql_error_list(response));
 }
 
 static void s_send_complete(session_t *session, const char *id, size_t id_size)
 {
-    buffer_t text = BUFFER_INIT(MESSAGE_MAX);
-    s_put_head(&text, id, id_size, "complete");
-    buffer_put_char(&text, '}');
-    conn_send_buffer(conn_of(session), &text);
+    message_send(session, id, id_size, "complete", (json_slice_t){.data = ""});
 }
 
 static void s_send_ack(session_t *session)
 {
-    buffer_t text = BUFFER_INIT(MESSAGE_MAX);
+    buffer_t text = BUFFER_INIT(MESSAGE_MAX_BYTES);
     int64_t expires_at_us = session->identity ? identity_expires_at_us(session->identity) : 0;
     buffer_put_str(&text, "{\"type\":\"connection_ack\"");
     if (expires_at_us) {
@@ -83,7 +66,7 @@ static void s_on_init(session_t *session, const json_t *message)
         return;
     }
     const json_t *payload = json_object_get(message, "payload");
-    if (payload && !json_is_object(payload) && !json_is_null(payload)) {
+    if (!message_has_map(message, "payload")) {
         s_close(session, CLOSE_BAD_REQUEST, "connection_init: \"payload\" must be a map");
         return;
     }
@@ -105,11 +88,11 @@ static void s_on_init(session_t *session, const json_t *message)
 static void s_on_ping(session_t *session, const json_t *message)
 {
     const json_t *payload = json_object_get(message, "payload");
-    if (payload && !json_is_object(payload) && !json_is_null(payload)) {
+    if (!message_has_map(message, "payload")) {
         s_close(session, CLOSE_BAD_REQUEST, "ping: \"payload\" must be a map");
         return;
     }
-    buffer_t text = BUFFER_INIT(MESSAGE_MAX);
+    buffer_t text = BUFFER_INIT(MESSAGE_MAX_BYTES);
     buffer_put_str(&text, "{\"type\":\"pong\"");
     char *copy = payload ? json_dumps(payload, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     if (copy) {
@@ -124,18 +107,10 @@ static void s_on_ping(session_t *session, const json_t *message)
 /* The id of a message, or NULL after closing because it has none. */
 static const char *s_read_id(session_t *session, const json_t *message, size_t *size)
 {
-    const json_t *id = json_object_get(message, "id");
-    *size = json_string_length(id);
-    if (json_is_string(id) && *size > 0 && *size <= SESSION_ID_MAX)
-        return json_string_value(id);
-    s_close(session, CLOSE_BAD_REQUEST, "\"id\" must be a string of 1 to 256 bytes");
-    return NULL;
-}
-
-static bool s_is_map_or_absent(const json_t *map, const char *name)
-{
-    const json_t *value = json_object_get(map, name);
-    return !value || json_is_object(value) || json_is_null(value);
+    const char *id = message_id(message, size);
+    if (!id)
+        s_close(session, CLOSE_BAD_REQUEST, "\"id\" must be a string of 1 to 256 bytes");
+    return id;
 }
 
 static void s_on_subscribe(session_t *session, const json_t *message)
@@ -152,7 +127,7 @@ static void s_on_subscribe(session_t *session, const json_t *message)
     const json_t *name = json_object_get(payload, "operationName");
     if (!json_is_object(payload) || !json_is_string(json_object_get(payload, "query")) ||
         (name && !json_is_string(name) && !json_is_null(name)) ||
-        !s_is_map_or_absent(payload, "variables") || !s_is_map_or_absent(payload, "extensions")) {
+        !message_has_map(payload, "variables") || !message_has_map(payload, "extensions")) {
         s_close(session, CLOSE_BAD_REQUEST,
                 "subscribe: \"payload\" must be a map with a string \"query\"");
         return;

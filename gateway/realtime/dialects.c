@@ -7,21 +7,24 @@
 
 const dialect_t *dialect_choose(const http_handshake_t *handshake)
 {
-    if (!strcmp(handshake->path, "/graphql") &&
-        http_list_has(handshake->protocols, "graphql-transport-ws", true))
+    bool old = http_list_has(handshake->protocols, "graphql-ws", true);
+    if (strcmp(handshake->path, "/graphql") != 0 || handshake->header_param)
+        return old ? &DIALECT_APPSYNC : NULL;
+    if (http_list_has(handshake->protocols, "graphql-transport-ws", true))
         return &DIALECT_TRANSPORT_WS;
-    return NULL;
+    return old ? &DIALECT_GRAPHQL_WS : NULL;
 }
 
 const char *dialect_protocol(const dialect_t *dialect)
 {
-    return dialect->name;
+    return dialect == &DIALECT_TRANSPORT_WS ? "graphql-transport-ws" : "graphql-ws";
 }
 
 /* ---- no dialect at all ---- */
 
-static void s_on_open(session_t *session)
+static void s_on_open(session_t *session, const http_handshake_t *handshake)
 {
+    (void)handshake;
     conn_close(conn_of(session), 4406, "Subprotocol not acceptable");
 }
 

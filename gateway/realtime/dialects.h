@@ -7,6 +7,10 @@
 
 /* https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md */
 extern const dialect_t DIALECT_TRANSPORT_WS;
+/* subscriptions-transport-ws, for old clients: its sub-protocol is called "graphql-ws". */
+extern const dialect_t DIALECT_GRAPHQL_WS;
+/* AppSync's real-time protocol, as Amplify speaks it; also under the name "graphql-ws". */
+extern const dialect_t DIALECT_APPSYNC;
 /* Nothing in common with the client: closes with 4406 at once. */
 extern const dialect_t DIALECT_NONE;
 /* graphql-sse, distinct connections mode: one operation, no input. */

@@ -126,7 +126,7 @@ static void s_open_websocket(void *arg,
               log_str("dialect", session->dialect->name), log_str("client", session->client),
               LOG_END);
     if (session->dialect->on_open)
-        session->dialect->on_open(session);
+        session->dialect->on_open(session, handshake);
     conn_feed(conn, extra, extra_size);
 }
 

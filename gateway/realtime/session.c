@@ -44,22 +44,25 @@ static const char *s_member(const json_t *map, const char *name)
     return NULL;
 }
 
-err_code_t session_authenticate(session_t *self, const json_t *payload, err_t *err)
+err_code_t session_identify(session_t *self, const json_t *map, identity_t **identity, err_t *err)
 {
-    const json_t *headers = json_object_get(payload, "headers");
-    const char *authorization = s_member(payload, "authorization");
-    const char *api_key = s_member(payload, "x-api-key");
+    const json_t *headers = json_object_get(map, "headers");
+    const char *authorization = s_member(map, "authorization");
+    const char *api_key = s_member(map, "x-api-key");
     if (!authorization && !api_key) {
         authorization = s_member(headers, "authorization");
         api_key = s_member(headers, "x-api-key");
     }
-    if (!authorization && !api_key) {
-        authorization = self->authorization;
-        api_key = self->api_key;
-    }
+    return credential_check(self->realtime->options.auth, authorization, api_key, identity, err);
+}
+
+err_code_t session_authenticate(session_t *self, const json_t *payload, err_t *err)
+{
     identity_t *identity;
-    err_code_t code =
-        credential_check(self->realtime->options.auth, authorization, api_key, &identity, err);
+    err_code_t code = session_identify(self, payload, &identity, err);
+    if (!code && !identity)
+        code = credential_check(self->realtime->options.auth, self->authorization, self->api_key,
+                                &identity, err);
     if (code)
         return code;
     identity_unref(&self->identity);

@@ -36,8 +36,8 @@ struct stream {
 typedef struct {
     const char *name;   /* for logs and metrics: "graphql-transport-ws" */
     const char *suffix; /* what is printed behind each result */
-    /* The connection is there, nothing was received yet. */
-    void (*on_open)(session_t *self);
+    /* The connection is there, nothing was received yet; may be NULL. */
+    void (*on_open)(session_t *self, const http_handshake_t *handshake);
     /* A whole text message. */
     void (*on_message)(session_t *self, const char *text, size_t size);
     /* Nothing was said for a while that keeps middle boxes awake; NULL: nothing is to be said. */
@@ -49,6 +49,7 @@ typedef struct {
     void (*send_error)(session_t *self, const char *id, size_t id_size, json_slice_t response);
     /* It has come to its end by itself. */
     void (*send_complete)(session_t *self, const char *id, size_t id_size);
+    bool subscriptions_only;
     uint16_t code_init_timeout; /* close code when nobody has introduced himself in time; 0: he need
                                    not */
     const char *reason_init_timeout;
@@ -73,6 +74,10 @@ struct session {
 void session_init(session_t *self, realtime_t *realtime, const dialect_t *dialect);
 /* Ends all operations silently and frees what the session holds. */
 void session_clear(session_t *self);
+
+/* Whose credential is in a map like that of session_authenticate. ERR_OK with *identity a reference
+ * for the caller, or NULL if there is none in it. */
+err_code_t session_identify(session_t *self, const json_t *map, identity_t **identity, err_t *err);
 
 /* Checks the credential out of a map like connection_init's payload ({"Authorization": "Bearer …"},
  * also in lower case, also below "headers", or "x-api-key"); NULL or nothing there: the one of the

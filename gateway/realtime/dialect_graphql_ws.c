@@ -1,0 +1,130 @@
+#include <string.h>
+
+#include "gateway/realtime/conn.h"
+#include "gateway/realtime/dialects.h"
+#include "gateway/realtime/message.h"
+
+/* The protocol of subscriptions-transport-ws (its PROTOCOL.md, "GraphQL over WebSocket"), which old
+ * Apollo clients speak. */
+
+static const json_slice_t nothing = {.data = ""};
+
+static void s_put_prefix(buffer_t *out, const char *id, size_t id_size)
+{
+    message_put_head(out, id, id_size, "data");
+    buffer_put_str(out, ",\"payload\":");
+}
+
+static void s_send_error(session_t *session, const char *id, size_t id_size, json_slice_t response)
+{
+    message_send(session, id, id_size, "error", response);
+}
+
+static void s_send_complete(session_t *session, const char *id, size_t id_size)
+{
+    message_send(session, id, id_size, "complete", nothing);
+}
+
+static void s_on_beat(session_t *session)
+{
+    static const char text[] = "{\"type\":\"ka\"}";
+    if (session->initialised)
+        conn_send(conn_of(session), text, sizeof text - 1);
+}
+
+static void s_send_connection_error(session_t *session, const char *reason)
+{
+    buffer_t text = BUFFER_INIT(MESSAGE_MAX_BYTES);
+    buffer_put_str(&text, "{\"type\":\"connection_error\",\"payload\":{\"message\":");
+    buffer_put_json_string(&text, reason, strlen(reason));
+    buffer_put_str(&text, "}}");
+    conn_send_buffer(conn_of(session), &text);
+}
+
+/* False after refusing who he says he is. */
+static bool s_introduce(session_t *session, const json_t *payload)
+{
+    err_t err = ERR_INIT;
+    err_code_t code = session_authenticate(session, payload, &err);
+    session->initialised = !code;
+    if (!code)
+        return true;
+    s_send_connection_error(session, err.text);
+    conn_close(conn_of(session),
+               code == ERR_UNAVAILABLE ? WS_CLOSE_TRY_AGAIN_LATER : WS_CLOSE_INTERNAL, err.text);
+    return false;
+}
+
+static void s_on_init(session_t *session, const json_t *message)
+{
+    static const char ack[] = "{\"type\":\"connection_ack\"}";
+    const json_t *payload = json_object_get(message, "payload");
+    if (!s_introduce(session, json_is_object(payload) ? payload : NULL))
+        return;
+    conn_send(conn_of(session), ack, sizeof ack - 1);
+    s_on_beat(session);
+}
+
+static void s_on_start(session_t *session, const json_t *message)
+{
+    size_t id_size;
+    const char *id = message_id(message, &id_size);
+    if (!id) {
+        conn_close(conn_of(session), WS_CLOSE_PROTOCOL_ERROR, "start: \"id\" must be a string");
+        return;
+    }
+    if (!session->initialised && !s_introduce(session, NULL))
+        return;
+    stream_t *same = session_find(session, id, id_size);
+    if (same)
+        session_stop(same); /* the new one takes its place */
+    const json_t *payload = json_object_get(message, "payload");
+    if (json_is_object(payload))
+        session_start(session, id, id_size, payload, session->identity, nothing);
+    else
+        session_refuse(session, id, id_size, ERR_BAD_USER_INPUT,
+                       "start: \"payload\" must be a map");
+}
+
+static void s_on_stop(session_t *session, const json_t *message)
+{
+    size_t id_size;
+    const char *id = message_id(message, &id_size);
+    stream_t *stream = id ? session_find(session, id, id_size) : NULL;
+    if (!stream)
+        return;
+    session_stop(stream);
+    s_send_complete(session, id, id_size);
+}
+
+static void s_on_message(session_t *session, const char *text, size_t size)
+{
+    json_error_t error;
+    json_t *message = json_loadb(text, size, JSON_ALLOW_NUL, &error);
+    const char *type = json_string_value(json_object_get(message, "type"));
+    if (!type)
+        conn_close(conn_of(session), WS_CLOSE_PROTOCOL_ERROR, "a message must be JSON with a type");
+    else if (!strcmp(type, "start"))
+        s_on_start(session, message);
+    else if (!strcmp(type, "stop"))
+        s_on_stop(session, message);
+    else if (!strcmp(type, "connection_init"))
+        s_on_init(session, message);
+    else if (!strcmp(type, "connection_terminate"))
+        conn_close(conn_of(session), WS_CLOSE_NORMAL, "terminated");
+    else
+        s_send_connection_error(session, "unknown type of message");
+    json_decref(message);
+}
+
+const dialect_t DIALECT_GRAPHQL_WS = {
+    .name = "graphql-ws",
+    .suffix = "}",
+    .on_message = s_on_message,
+    .on_beat = s_on_beat,
+    .put_prefix = s_put_prefix,
+    .send_error = s_send_error,
+    .send_complete = s_send_complete,
+    .code_init_timeout = 4408,
+    .reason_init_timeout = "Connection initialisation timeout",
+};
