@@ -305,11 +305,15 @@ void session_start(session_t *self,
     }
     buffer_t response = BUFFER_INIT(ERRORS_MAX);
     operation_t *operation = s_prepare(self, &request, identity, &response);
-    if (operation)
-        s_run(s_new(self, id, id_size), operation, resume);
-    else
+    if (!operation) {
         self->dialect->send_error(self, id, id_size,
                                   (json_slice_t){.data = response.data, .size = response.size});
+    } else if (self->dialect->subscriptions_only && operation_kind(operation) != GQL_SUBSCRIPTION) {
+        operation_cancel(&operation);
+        session_refuse(self, id, id_size, ERR_BAD_USER_INPUT, "only subscriptions are taken here");
+    } else {
+        s_run(s_new(self, id, id_size), operation, resume);
+    }
     buffer_free(&response);
     graphql_request_clear(&request);
 }
