@@ -49,7 +49,9 @@ export function ChatPage({ handle }: { handle: string }) {
     return (
         <div className="chat">
             {isWide ? (
-                <div className="chat-side">{sidebar}</div>
+                <aside className="chat-side" aria-label="Rooms and account">
+                    {sidebar}
+                </aside>
             ) : (
                 <Drawer label="Rooms and account" isOpen={isMenuOpen} onClose={closeMenu}>
                     {sidebar}

@@ -59,7 +59,7 @@ export function MessageList({ room, handle, feed, state, outgoing, onRetry, onDi
             >
                 <div className="list-inner">
                     <OlderStatus state={state} onRetry={() => void feed?.loadOlder()} />
-                    <ol className="messages" role="log" aria-live="off">
+                    <ol className="messages">
                         {rows.map((row) =>
                             row.kind === "day" ? (
                                 <li className="day" key={row.key}>
