@@ -1,0 +1,329 @@
+/* gateway/feed/feed_internal.h: what the files of this folder share. Private to it. Who is who:
+ *
+ *   feed ─▶ service (who of its instances is up) and streams
+ *   stream ─▶ ring of events, early ones behind a hole, members (which instances are live for it),
+ *             groups, pages of older events, waiting subscribers
+ *   group ─▶ one execution, which renders; its waiting subscribers
+ *   subscriber ─▶ a cursor, in at most one list: of those who wait for its stream to be live
+ *             (pending), for an event (its group's waiting), for a page or a seek, or who have
+ *             something to take (the feed's ready). In none: it has stopped by itself.
+ */
+#ifndef PARLEY_GATEWAY_FEED_FEED_INTERNAL_H
+#define PARLEY_GATEWAY_FEED_FEED_INTERNAL_H
+
+#include <uthash.h>
+
+#include "common/cursor.h"
+#include "common/list.h"
+#include "common/metrics.h"
+#include "gateway/feed/alarms.h"
+#include "gateway/feed/event.h"
+#include "gateway/feed/feed.h"
+#include "gateway/feed/feed_idle.h"
+
+enum {
+    FEED_INSTANCES_MAX = 256,
+    FEED_GAP_MS = 20,         /* a hole may close by itself for so long */
+    FEED_POKE_MS = 1000,      /* without a head */
+    FEED_POKES_MAX = 3,       /* then the connection is made anew */
+    FEED_PENDING_MS = 10000,  /* a subscription waits so long for its stream to be live */
+    FEED_SETTLE_MS = 1000,    /* between the two HEADS after a loss */
+    FEED_RETRY_MS = 100,      /* first wait after a failed request … */
+    FEED_RETRY_MAX_MS = 2000, /* … and the longest */
+    FEED_CALL_MS = 10000,     /* deadline of REPLAY and HEADS */
+    FEED_REPLAYS_MAX = 8,     /* under way at once to one service */
+    FEED_REPLAY_EVENTS = 500, /* that a hole asks for at once */
+    FEED_PAGE_EVENTS = 256,   /* pages begin at multiples of it, so that many can share them */
+    FEED_PAGES_BYTES = 64 * 1024 * 1024, /* of all pages of all streams */
+    FEED_SEEKS_MAX = 40,                 /* requests to find the last n events */
+    FEED_EARLY_MAX = 1024,               /* events kept behind a hole */
+};
+
+typedef struct stream stream_t;
+typedef struct feed_group group_t; /* not struct group: <grp.h> has one */
+
+typedef enum { END_NONE, END_UNAVAILABLE, END_EXPIRED, END_REVOKED, END_FAILED } end_t;
+
+struct subscriber {
+    list_node_t node;
+    group_t *group;
+    const subscriber_vtable_t *vtable;
+    void *arg;
+    uint64_t cursor; /* the last seq that it has; before it is active, start_value */
+    uint64_t handle; /* handle_hash; 0: none */
+    uint8_t start;
+    uint8_t end; /* end_t of this one alone */
+    bool is_active;
+    bool is_catching_up; /* waits for a page */
+};
+
+struct feed_group {
+    UT_hash_handle hh;
+    stream_t *stream;
+    gql_execution_t *execution;
+    list_t waiting;
+    size_t uses;              /* subscribers and seeks */
+    uint64_t last_taken_gone; /* seq of the newest event that it takes and that left the ring */
+    uint32_t index;
+    char key[];
+};
+
+/* ---- requests to services ---- */
+
+typedef struct {
+    uint64_t seq;
+    bool is_revoke;
+    json_slice_t type, payload;
+} replay_event_t;
+
+/* A REPLAY's answer, read. Events are without holes. Valid during the call. */
+typedef struct {
+    const char *epoch;
+    uint64_t head, first;
+    const replay_event_t *events;
+    size_t count;
+} replay_answer_t;
+
+typedef struct replay replay_t;
+struct replay {
+    list_node_t node; /* in a queue */
+    service_call_t *call;
+    stream_t *stream;
+    uint64_t after;
+    uint32_t last, limit;
+    /* answer NULL: it failed with this code; try again later or give up. */
+    void (*fn)(replay_t *self, const replay_answer_t *answer, err_code_t failure);
+};
+
+typedef struct {
+    feed_t *feed;
+    list_t urgent; /* holes: all subscribers of a stream wait */
+    list_t queued; /* pages and seeks */
+    size_t in_flight;
+    bool is_starting;
+    arena_t *arena;
+    metric_t *ok, *failed, *waiting_gauge;
+} replays_t;
+
+void replays_open(replays_t *self, feed_t *feed);
+void replays_close(replays_t *self);
+/* It is in no queue and has no call. fn is called later, never from inside. */
+void replay_start(replay_t *self, bool is_urgent);
+void replay_cancel(replay_t *self);
+bool replay_is_under_way(const replay_t *self);
+
+typedef enum { HEADS_NONE, HEADS_WANTED, HEADS_ASKED, HEADS_ASKED_AND_WANTED } heads_state_t;
+typedef struct heads_call heads_call_t;
+
+/* A stream's part in HEADS. */
+typedef struct {
+    list_node_t node; /* in heads_t.wanted */
+    heads_state_t state;
+    bool is_settled;
+    heads_call_t *call; /* of ASKED */
+    size_t place;       /* in the call */
+    alarm_t retry;
+    unsigned failures;
+} heads_ticket_t;
+
+typedef struct {
+    feed_t *feed;
+    list_t wanted;
+    list_t calls;
+    bool is_sending;
+    arena_t *arena;
+    metric_t *asked, *failed;
+} heads_t;
+
+void heads_open(heads_t *self, feed_t *feed);
+void heads_close(heads_t *self);
+/* Asks for the stream's head, together with others of this turn; stream_on_heads is told. */
+void heads_want(stream_t *stream, bool is_settled);
+void heads_ticket_init(stream_t *stream);
+void heads_forget(stream_t *stream);
+
+/* ---- pages ---- */
+
+typedef struct {
+    list_node_t node; /* in its stream, newest first */
+    list_node_t lru;  /* in the feed, longest unused first */
+    stream_t *stream;
+    uint64_t first;
+    uint32_t count;
+    size_t bytes; /* with what was rendered */
+    event_t *events[];
+} page_t;
+
+/* A REPLAY for a page, and who waits for it. */
+typedef struct {
+    list_node_t node; /* in its stream */
+    replay_t replay;
+    list_t waiters;
+    alarm_t retry;
+    unsigned failures;
+} page_request_t;
+
+/* Looks for the last n events that a group takes. */
+typedef struct {
+    list_node_t node; /* in its stream */
+    replay_t replay;
+    list_t waiters;
+    alarm_t retry;
+    unsigned failures;
+    unsigned rounds;
+    uint32_t step;  /* events to look at in the next round */
+    group_t *group; /* holds a use of it */
+    uint64_t wanted;
+    uint64_t left; /* to be found yet */
+    uint64_t low;  /* all beyond this was looked at; 0: nothing yet */
+} seek_t;
+
+/* The event of that seq from a page; NULL if none has it. *page_p is where it lies. */
+event_t *pages_find(stream_t *stream, uint64_t seq, page_t **page_p);
+/* Puts the subscriber, which is in no list, among those who wait for the page with cursor + 1. */
+void pages_wait(subscriber_t *subscriber);
+void pages_add(stream_t *stream, const replay_answer_t *answer);
+/* What was rendered in it has grown. */
+void pages_account(page_t *page, size_t bytes);
+void pages_drop_group(stream_t *stream, uint32_t index);
+/* Drops pages and requests; those who wait become ready. */
+void pages_close(stream_t *stream);
+/* Finds where the subscriber's last n events begin; then it becomes ready, with FEED_START_AFTER.
+ */
+void pages_seek(subscriber_t *subscriber);
+void pages_destroy(page_t *page);
+
+/* ---- streams ---- */
+
+/* An instance that a stream has heard from or waits for. */
+typedef struct {
+    uint32_t instance;
+    bool is_live;
+    uint8_t pokes;
+} member_t;
+
+typedef struct feed_service {
+    struct feed_service *next;
+    feed_t *feed;
+    uint32_t up[FEED_INSTANCES_MAX];
+    size_t up_count;
+    alarm_t settle; /* the second HEADS after a loss */
+    replays_t replays;
+    char name[];
+} feed_service_t;
+
+struct stream {
+    UT_hash_handle hh;
+    feed_t *feed;
+    feed_service_t *service;
+    const char *name; /* within key */
+    size_t uses;      /* its groups */
+    end_t end;        /* not NONE: dead, in no table; lives until nobody uses it */
+    bool is_listed;   /* in the feed's table, and subscribed to on the bus */
+    /* The log. */
+    bool has_epoch;
+    bool is_started; /* the ring has its place */
+    char epoch[EPOCH_SIZE];
+    cursor_base_t base;
+    ring_t ring;
+    uint64_t head;       /* the highest seq that anybody spoke of */
+    uint64_t first_kept; /* what is before is gone from the log; at least 1 */
+    uint64_t head_frame; /* highest seq of head frames, before it is started */
+    event_t **early;     /* behind a hole, by seq */
+    size_t early_count, early_capacity;
+    size_t rendered_bytes;  /* in the ring */
+    uint64_t rendered_from; /* nothing is rendered before this seq */
+    /* Who is live. */
+    bool is_live;
+    member_t *members;
+    size_t member_count;
+    alarm_t live_alarm;
+    int64_t pending_since_us;
+    list_t pending;
+    list_t doubtful; /* subscribers whose start is beyond the head: HEADS shall tell … */
+    list_t doubted;  /* … and is being asked */
+    /* Holes. */
+    alarm_t gap_alarm;
+    replay_t gap_replay;
+    unsigned gap_failures;
+    bool is_in_gap;
+    heads_ticket_t heads;
+    /* Others. */
+    group_t *groups;
+    group_t **by_index; /* NULL where free */
+    uint32_t index_capacity;
+    list_t pages, page_requests, seeks;
+    alarm_t idle_alarm;
+    char key[]; /* service, newline, name */
+};
+
+/* NULL if there is none. */
+stream_t *stream_find(feed_t *feed, const char *service, const char *name);
+stream_t *stream_new(feed_t *feed, const char *service, const char *name);
+/* Nobody uses it any more. */
+void stream_destroy(stream_t **self_p);
+/* Is this its epoch? Adopts the first one it hears of. If another one is the log's now, the stream
+ * ends (and may be freed, if nobody uses it); if the other one is an old one, it is only not
+ * matched. */
+typedef enum { EPOCH_SAME, EPOCH_STALE, EPOCH_NEW } epoch_match_t;
+epoch_match_t stream_match_epoch(stream_t *self, const char *epoch);
+void stream_on_event(stream_t *self, const service_event_t *event);
+/* HEADS is about to be sent: its answer settles all doubts that there are now. */
+void stream_on_heads_asked(stream_t *self);
+void stream_on_heads(
+    stream_t *self, const char *epoch, uint64_t head, uint64_t first, uint64_t known);
+void stream_on_instance(stream_t *self, uint32_t instance, bool up);
+/* No subscription of it can go on: all end with this when they have taken what is in the ring. */
+void stream_expire(stream_t *self, end_t end);
+/* A subscriber (in no list) waits until the stream is live, or until HEADS tells its head. */
+void stream_wait_live(stream_t *self, subscriber_t *subscriber);
+void stream_wait_heads(stream_t *self, subscriber_t *subscriber);
+void stream_use(stream_t *self);
+void stream_unuse(stream_t *self);
+/* Something was rendered for an event in the ring: keeps the whole below its limit. */
+void stream_account(stream_t *self, const event_t *event, size_t bytes);
+/* For the wait after `failures` failed requests. */
+int64_t feed_backoff_ms(unsigned failures);
+
+/* ---- groups ---- */
+
+/* Takes *execution_p. One more use. */
+group_t *group_get(stream_t *stream, const char *rights, gql_execution_t **execution_p);
+void group_unuse(group_t *self);
+bool group_takes(const group_t *self, const event_t *event);
+/* The event as this group sees it; page is where it lies (NULL: in the ring). Borrowed. */
+shared_bytes_t *group_render(group_t *self, event_t *event, page_t *page);
+
+/* ---- the feed ---- */
+
+struct feed {
+    loop_t *loop;
+    services_t *services;
+    feed_limits_t limits;
+    stream_t *streams;
+    feed_service_t *service_list;
+    list_t ready;
+    feed_idle_t *idle;
+    subscriber_t *visiting; /* set to NULL by feed_unsubscribe of it */
+    alarms_t *alarms;
+    graves_t graves;
+    heads_t heads;
+    list_t pages; /* longest unused first */
+    size_t pages_bytes;
+    buffer_t rendering;
+    feed_counts_t counts;
+    struct {
+        metric_t *deliveries, *renders, *gaps_found, *gaps_filled, *events, *repeated, *pokes,
+            *reconnects, *went_back, *expired, *ended;
+        metric_t *streams, *groups, *subscribers, *catching_up;
+    } metrics;
+};
+
+/* Its turn: it is told what there is, waits, or ends. It may be gone afterwards. */
+void subscriber_visit(subscriber_t *self);
+feed_service_t *feed_service(feed_t *self, const char *name);
+/* They become ready; list is empty then. front: before all others. */
+void feed_wake(feed_t *self, list_t *list, bool front);
+void feed_wake_one(subscriber_t *subscriber);
+
+#endif

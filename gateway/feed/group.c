@@ -1,0 +1,120 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/feed/feed_internal.h"
+
+static uint32_t s_free_index(stream_t *stream)
+{
+    for (uint32_t i = 0; i < stream->index_capacity; i++)
+        if (stream->by_index[i] == NULL)
+            return i;
+    uint32_t index = stream->index_capacity;
+    stream->index_capacity = index > 0 ? index * 2 : 1;
+    stream->by_index = realloc(stream->by_index, stream->index_capacity * sizeof(group_t *));
+    if (stream->by_index == NULL)
+        abort();
+    for (uint32_t i = index; i < stream->index_capacity; i++)
+        stream->by_index[i] = NULL;
+    return index;
+}
+
+static group_t *s_new(stream_t *stream, const char *key, gql_execution_t *execution)
+{
+    size_t size = strlen(key) + 1;
+    group_t *self = calloc(1, sizeof *self + size);
+    if (self == NULL)
+        abort();
+    self->stream = stream;
+    self->execution = execution;
+    list_init(&self->waiting);
+    /* What left the ring before the group was there it may have taken. */
+    self->last_taken_gone = stream->ring.first - 1;
+    self->index = s_free_index(stream);
+    stream->by_index[self->index] = self;
+    memcpy(self->key, key, size);
+    HASH_ADD_STR(stream->groups, key, self);
+    stream->feed->counts.groups++;
+    metric_add(stream->feed->metrics.groups, 1);
+    stream_use(stream);
+    return self;
+}
+
+group_t *group_get(stream_t *stream, const char *rights, gql_execution_t **execution_p)
+{
+    const char *execution_key = gql_execution_group_key(*execution_p);
+    size_t size = strlen(execution_key) + strlen(rights) + 2;
+    char *key = malloc(size);
+    if (key == NULL)
+        abort();
+    snprintf(key, size, "%s\n%s", rights, execution_key); /* rights have no line breaks */
+    group_t *self = NULL;
+    HASH_FIND_STR(stream->groups, key, self);
+    if (self != NULL)
+        gql_execution_destroy(execution_p);
+    else
+        self = s_new(stream, key, *execution_p);
+    *execution_p = NULL;
+    free(key);
+    self->uses++;
+    return self;
+}
+
+void group_unuse(group_t *self)
+{
+    stream_t *stream = self->stream;
+    assert(self->uses > 0);
+    if (--self->uses > 0)
+        return;
+    assert(list_is_empty(&self->waiting));
+    for (uint64_t seq = stream->ring.first; seq <= ring_last(&stream->ring); seq++)
+        stream->rendered_bytes -=
+            event_drop_rendered(ring_at(&stream->ring, seq), self->index, &stream->feed->graves);
+    pages_drop_group(stream, self->index);
+    HASH_DEL(stream->groups, self);
+    stream->by_index[self->index] = NULL;
+    gql_execution_destroy(&self->execution);
+    stream->feed->counts.groups--;
+    metric_add(stream->feed->metrics.groups, -1);
+    free(self);
+    stream_unuse(stream);
+}
+
+bool group_takes(const group_t *self, const event_t *event)
+{
+    return gql_execution_takes(self->execution, event->text, event->type_size);
+}
+
+/* What is too large to be sent is told as such, in its place. */
+static void s_render_too_large(buffer_t *out, const event_t *event)
+{
+    buffer_clear(out);
+    buffer_printf(out,
+                  "{\"data\":null,\"errors\":[{\"message\":\"the event is too large\","
+                  "\"extensions\":{\"code\":\"LIMIT_EXCEEDED\"}}],"
+                  "\"extensions\":{\"cursor\":\"%s\"}}",
+                  event->cursor);
+}
+
+shared_bytes_t *group_render(group_t *self, event_t *event, page_t *page)
+{
+    shared_bytes_t *bytes = event_rendered(event, self->index);
+    if (bytes != NULL)
+        return bytes;
+    buffer_t *out = &self->stream->feed->rendering;
+    buffer_clear(out);
+    gql_execution_render(self->execution, event_payload(event), event->payload_size, event->cursor,
+                         out);
+    if (out->failed || out->size == 0)
+        s_render_too_large(out, event);
+    size_t size = out->size;
+    bytes = shared_bytes_dup(out->data, size);
+    shared_bytes_t *kept = bytes;
+    event_set_rendered(event, self->index, &kept);
+    metric_inc(self->stream->feed->metrics.renders);
+    if (page != NULL)
+        pages_account(page, size);
+    else
+        stream_account(self->stream, event, size);
+    return bytes;
+}

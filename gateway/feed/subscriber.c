@@ -1,0 +1,235 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gateway/feed/feed_internal.h"
+
+/* What lies behind a subscriber's cursor. */
+typedef enum {
+    AHEAD_EVENT,   /* something to take */
+    AHEAD_NOTHING, /* not yet */
+    AHEAD_PAGE,    /* something, but in no ring and no page */
+    AHEAD_END,
+} ahead_t;
+
+static const struct {
+    err_code_t code;
+    const char *message;
+} s_ends[] = {
+    [END_NONE] = {ERR_OK, ""},
+    [END_UNAVAILABLE] = {ERR_UNAVAILABLE, "the service does not confirm the subscription"},
+    [END_EXPIRED] = {ERR_CURSOR_EXPIRED, "the subscription cannot go on from where it is"},
+    [END_REVOKED] = {ERR_FORBIDDEN, "the right to read this stream was taken back"},
+    [END_FAILED] = {ERR_INTERNAL, "the subscription failed"},
+};
+
+static bool s_is_listed(const subscriber_t *self)
+{
+    return self->node.next != &self->node;
+}
+
+static void s_set_catching_up(subscriber_t *self, bool is_catching_up)
+{
+    feed_t *feed = self->group->stream->feed;
+    if (self->is_catching_up == is_catching_up)
+        return;
+    self->is_catching_up = is_catching_up;
+    feed->counts.catching_up += is_catching_up ? 1 : (size_t)-1;
+    metric_add(feed->metrics.catching_up, is_catching_up ? 1 : -1);
+}
+
+/* ---- looking ahead ---- */
+
+/* The event behind the cursor, if it is in the ring or in a page; else why there is none. */
+static ahead_t s_look(subscriber_t *self, event_t **event, page_t **page)
+{
+    stream_t *stream = self->group->stream;
+    const ring_t *ring = &stream->ring;
+    uint64_t seq = self->cursor + 1;
+    *page = NULL;
+    if (self->end != END_NONE)
+        return AHEAD_END;
+    if (seq > ring_last(ring) || !stream->is_started)
+        return stream->end != END_NONE ? AHEAD_END : AHEAD_NOTHING;
+    if (seq >= ring->first) {
+        *event = ring_at(ring, seq);
+        return AHEAD_EVENT;
+    }
+    if (stream->end != END_NONE) {
+        self->end = (uint8_t)stream->end;
+        return AHEAD_END;
+    }
+    if (seq < stream->first_kept) {
+        self->end = END_EXPIRED;
+        return AHEAD_END;
+    }
+    *event = pages_find(stream, seq, page);
+    return *event != NULL ? AHEAD_EVENT : AHEAD_PAGE;
+}
+
+/* The same for the next event that the group takes; the cursor moves up to it. */
+static ahead_t s_advance(subscriber_t *self, event_t **event, page_t **page)
+{
+    group_t *group = self->group;
+    const ring_t *ring = &group->stream->ring;
+    for (;;) {
+        /* What left the ring since then was none of his. */
+        if (self->cursor + 1 < ring->first && self->cursor >= group->last_taken_gone)
+            self->cursor = ring->first - 1;
+        ahead_t ahead = s_look(self, event, page);
+        if (ahead != AHEAD_EVENT)
+            return ahead;
+        if ((*event)->is_revoke && self->handle != 0 && (*event)->handle == self->handle) {
+            self->end = END_REVOKED;
+            return AHEAD_END;
+        }
+        if (!(*event)->is_revoke && group_takes(group, *event))
+            return AHEAD_EVENT;
+        self->cursor++;
+    }
+}
+
+/* Where it belongs while there is nothing to take. */
+static void s_park(subscriber_t *self, ahead_t ahead)
+{
+    list_remove(&self->node);
+    if (ahead == AHEAD_NOTHING) {
+        list_append(&self->group->waiting, &self->node);
+    } else if (ahead == AHEAD_PAGE) {
+        s_set_catching_up(self, true);
+        pages_wait(self);
+    } else {
+        feed_wake_one(self); /* its turn is to end */
+    }
+}
+
+/* ---- its turn ---- */
+
+static void s_free(subscriber_t *self)
+{
+    group_t *group = self->group;
+    feed_t *feed = group->stream->feed;
+    s_set_catching_up(self, false);
+    list_remove(&self->node);
+    if (feed->visiting == self)
+        feed->visiting = NULL;
+    feed->counts.subscribers--;
+    metric_add(feed->metrics.subscribers, -1);
+    free(self);
+    group_unuse(group);
+}
+
+static void s_end(subscriber_t *self)
+{
+    const stream_t *stream = self->group->stream;
+    const subscriber_vtable_t *vtable = self->vtable;
+    void *arg = self->arg;
+    end_t end = self->end != END_NONE ? (end_t)self->end : stream->end;
+    metric_inc(stream->feed->metrics.ended);
+    s_free(self);
+    vtable->on_end(arg, s_ends[end].code, s_ends[end].message);
+}
+
+/* Finds its place in the log. False: it waits for something, or ends. */
+static bool s_activate(subscriber_t *self)
+{
+    stream_t *stream = self->group->stream;
+    if (self->end != END_NONE || stream->end != END_NONE) {
+        s_end(self);
+        return false;
+    }
+    if (!stream->is_live) {
+        stream_wait_live(stream, self);
+        return false;
+    }
+    if (self->start == FEED_START_LAST && self->cursor > 0) {
+        pages_seek(self);
+        return false;
+    }
+    if (self->start != FEED_START_AFTER) {
+        self->cursor = stream->head;
+    } else if (self->cursor > stream->head) {
+        stream_wait_heads(stream, self); /* unheard of, or of the future */
+        return false;
+    } else if (self->cursor + 1 < stream->first_kept) {
+        self->end = END_EXPIRED;
+        s_end(self);
+        return false;
+    }
+    self->is_active = true;
+    return true;
+}
+
+void subscriber_visit(subscriber_t *self)
+{
+    feed_t *feed = self->group->stream->feed;
+    event_t *event;
+    page_t *page;
+    list_remove(&self->node);
+    s_set_catching_up(self, false);
+    if (!self->is_active) {
+        if (!s_activate(self))
+            return;
+        feed->visiting = self;
+        self->vtable->on_active(self->arg);
+        bool has_left = feed->visiting != self;
+        feed->visiting = NULL;
+        if (has_left || s_is_listed(self))
+            return; /* the other: it has taken what there was already */
+    }
+    ahead_t ahead = s_advance(self, &event, &page);
+    if (ahead == AHEAD_EVENT)
+        self->vtable->on_ready(self->arg);
+    else if (ahead == AHEAD_END)
+        s_end(self);
+    else
+        s_park(self, ahead);
+}
+
+/* ---- for its owner ---- */
+
+bool subscriber_next(subscriber_t *self, feed_item_t *item)
+{
+    event_t *event;
+    page_t *page;
+    if (!self->is_active)
+        return false;
+    ahead_t ahead = s_advance(self, &event, &page);
+    if (ahead != AHEAD_EVENT) {
+        if (!self->is_catching_up || ahead != AHEAD_PAGE)
+            s_park(self, ahead);
+        return false;
+    }
+    if (self->is_catching_up) { /* it was asked before its turn */
+        s_set_catching_up(self, false);
+        list_remove(&self->node);
+    }
+    item->bytes = group_render(self->group, event, page);
+    item->seq = event->seq;
+    item->cursor = event->cursor;
+    self->cursor = event->seq;
+    metric_inc(self->group->stream->feed->metrics.deliveries);
+    return true;
+}
+
+void subscriber_again(subscriber_t *self)
+{
+    if (!self->is_active)
+        return;
+    list_remove(&self->node);
+    s_set_catching_up(self, false);
+    feed_wake_one(self);
+}
+
+bool subscriber_is_active(const subscriber_t *self)
+{
+    return self->is_active;
+}
+
+void feed_unsubscribe(subscriber_t **self_p)
+{
+    subscriber_t *self = *self_p;
+    *self_p = NULL;
+    if (self != NULL)
+        s_free(self);
+}
