@@ -226,19 +226,31 @@ s_find_slot(const completion_t *self, plan_set_t *set, uint32_t nth, const char 
 }
 
 /* Which slot the n-th member of the object goes to: most likely the same as in the object before.
- */
+ * *at is at its opening quote and goes behind the colon; NULL if this is no JSON. */
 static inline uint32_t
 s_member_slot(const completion_t *self, plan_set_t *set, uint32_t nth, const char **at)
 {
     const char *key = *at + 1;
-    const plan_guess_t *guess = &set->guesses[nth];
-    if (nth >= set->guess_count || (size_t)(self->end - key) <= guess->size ||
-        key[guess->size] != '"' || key[-1] != '"' ||
-        !(guess->is_padded ? reader_equals(key, self->end, guess->key, guess->size)
-                           : memcmp(key, guess->key, guess->size) == 0))
-        return s_find_slot(self, set, nth, at);
-    *at = key + guess->size + 1;
-    return guess->slot;
+    uint32_t slot;
+    if (nth < set->guess_count) {
+        const plan_guess_t *guess = &set->guesses[nth];
+        size_t size = guess->size;
+        if ((size_t)(self->end - *at) > size + 2 && key[size] == '"' && key[-1] == '"' &&
+            (guess->is_padded ? reader_equals(key, self->end, guess->key, size)
+                              : memcmp(key, guess->key, size) == 0)) {
+            *at = key + size + 1;
+            slot = guess->slot;
+        } else {
+            slot = s_find_slot(self, set, nth, at);
+        }
+    } else {
+        slot = s_find_slot(self, set, nth, at);
+    }
+    if (!*at)
+        return slot;
+    const char *colon = reader_space(*at, self->end);
+    *at = colon < self->end && *colon == ':' ? colon + 1 : NULL;
+    return slot;
 }
 
 /* Guesses that point into an earlier answer are gone. */
@@ -337,9 +349,6 @@ s_members(completion_t *self, plan_set_t *set, uint32_t *written, const path_t *
         if (!at)
             return STOP;
         at = reader_space(at, end);
-        if (at >= end || *at != ':')
-            return STOP;
-        at = reader_space(at + 1, end);
         plan_slot_t *slot = index == PLAN_NO_SLOT ? NULL : &set->slots[index];
         if (slot && slot->start)
             slot = NULL; /* the first of equal names counts */
@@ -376,27 +385,34 @@ s_members(completion_t *self, plan_set_t *set, uint32_t *written, const path_t *
     }
 }
 
-/* The usual case of s_field: a member that is a String and is one. False if it is something else.
- */
-static inline bool s_put_text(completion_t *self, const plan_set_t *set, const plan_field_t *field)
+/* The usual case of s_field, for as many fields as it is: members that are Strings and are there.
+ * Returns how many fields are written then. */
+static uint32_t s_put_texts(completion_t *self, const plan_set_t *set, uint32_t written)
 {
     buffer_t *out = &self->text->bytes;
-    if (field->source != PLAN_MEMBER || field->shape != PLAN_TEXT)
-        return false;
-    const plan_slot_t *slot = &set->slots[field->slot];
-    if (!slot->start || *slot->start != '"')
-        return false;
-    size_t skip = field == set->fields; /* no comma before the first */
-    size_t key_size = field->key_size - skip;
-    size_t size = (size_t)(slot->end - slot->start);
-    if (out->capacity - out->size < key_size + size + READER_PADDING ||
-        self->end - slot->end < READER_PADDING || out->failed)
-        return false;
+    if (out->failed)
+        return written;
     char *to = out->data + out->size;
-    reader_copy(to, field->key + skip, key_size);
-    reader_copy(to + key_size, slot->start, size);
-    out->size += key_size + size;
-    return true;
+    const char *room = out->data + out->capacity;
+    const char *last = self->end - READER_PADDING; /* what ends behind this may not be over-read */
+    for (; written < set->field_count; written++) {
+        const plan_field_t *field = &set->fields[written];
+        if (field->source != PLAN_MEMBER || field->shape != PLAN_TEXT)
+            break;
+        const plan_slot_t *slot = &set->slots[field->slot];
+        if (!slot->start || *slot->start != '"' || slot->end > last)
+            break;
+        size_t skip = written == 0; /* no comma before the first */
+        size_t key_size = field->key_size - skip;
+        size_t size = (size_t)(slot->end - slot->start);
+        if ((size_t)(room - to) < key_size + size + READER_PADDING)
+            break;
+        reader_copy(to, field->key + skip, key_size);
+        reader_copy(to + key_size, slot->start, size);
+        to += key_size + size;
+    }
+    out->size = (size_t)(to - out->data);
+    return written;
 }
 
 static status_t s_object(completion_t *self, plan_set_t *set, const path_t *path)
@@ -412,11 +428,8 @@ static status_t s_object(completion_t *self, plan_set_t *set, const path_t *path
     self->at++;
     status_t status = s_members(self, set, &written, path);
     const char *behind = self->at;
-    while (status == DONE && written < set->field_count) {
-        plan_field_t *field = &set->fields[written++];
-        if (!s_put_text(self, set, field))
-            status = s_field(self, set, field, path);
-    }
+    while (status == DONE && (written = s_put_texts(self, set, written)) < set->field_count)
+        status = s_field(self, set, &set->fields[written++], path);
     s_put(self, "}", 1);
     self->at = behind;
     return status;
@@ -671,6 +684,9 @@ bool complete_field(
     size_t mark = self->text->bytes.size;
     self->plan->turn++;
     self->position = NULL;
+    /* most often the response is as long as the answer */
+    if (size < self->text->bytes.limit - mark)
+        buffer_reserve(&self->text->bytes, size + 1);
     self->end = json + size;
     self->at = reader_space(json, self->end);
     status_t status = s_value(self, field, field->definition->type, path);
