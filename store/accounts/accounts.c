@@ -11,6 +11,7 @@
 #include "common/uuid.h"
 #include "store/accounts/access_token.h"
 #include "store/accounts/account_rules.h"
+#include "store/accounts/accounts_sql.h"
 #include "store/accounts/hasher.h"
 #include "store/accounts/master_key.h"
 #include "store/accounts/refresh_token.h"
@@ -43,107 +44,6 @@ struct accounts {
     bool is_stopped;
     char pool_route[ROUTE_MAX];
     store_handler_t handlers[HANDLERS_MAX];
-};
-
-/* ---- statements ---- */
-
-static const Oid s_sign_up_types[] = {PG_UUID,      PG_TEXT_TYPE, PG_TEXT_TYPE, PG_TEXT_TYPE,
-                                      PG_TEXT_TYPE, PG_UUID,      PG_TEXT_TYPE, PG_BYTEA};
-static const pg_statement_t s_sign_up = {
-    .name = "account_sign_up",
-    .sql = "WITH a AS (INSERT INTO accounts (id, handle, handle_key, email, password_hash) "
-           "VALUES ($1, $2, account_handle_key($3), $4, $5) RETURNING id, handle) "
-           "INSERT INTO sessions (id, account_id, client_id, token_hash, expires_at) "
-           "SELECT $6, a.id, $7, $8, clock_timestamp() + interval '30 days' FROM a "
-           "RETURNING created_at, $2",
-    .param_count = 8,
-    .types = s_sign_up_types,
-    .binary_results = true,
-};
-
-static const Oid s_find_types[] = {PG_TEXT_TYPE};
-static const pg_statement_t s_find = {
-    .name = "account_find",
-    .sql = "SELECT id, password_hash FROM accounts "
-           "WHERE handle_key = account_handle_key($1) AND disabled_at IS NULL",
-    .param_count = 1,
-    .types = s_find_types,
-    .binary_results = true,
-};
-
-/* Only if the password is still the one that was verified. */
-static const Oid s_sign_in_types[] = {PG_UUID, PG_TEXT_TYPE, PG_UUID, PG_TEXT_TYPE, PG_BYTEA};
-static const pg_statement_t s_sign_in = {
-    .name = "account_sign_in",
-    .sql = "WITH a AS (SELECT id, handle FROM accounts "
-           "WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL), "
-           "s AS (INSERT INTO sessions (id, account_id, client_id, token_hash, expires_at) "
-           "SELECT $3, a.id, $4, $5, clock_timestamp() + interval '30 days' FROM a "
-           "RETURNING created_at) "
-           "SELECT s.created_at, a.handle FROM s, a",
-    .param_count = 5,
-    .types = s_sign_in_types,
-    .binary_results = true,
-};
-
-/* One row if the session lives. `rotated`: $3 is the token now. `ended`: $2 is neither the token
- * nor, within its minute, the previous one, so somebody copied it. Neither: $2 was the previous
- * one, and the successor that it got is sealed in `successor`; or the session does not rotate. When
- * two come with the same token, the second waits for the first's row and is judged by what it left.
- */
-static const Oid s_refresh_types[] = {PG_UUID, PG_BYTEA, PG_BYTEA, PG_BYTEA};
-static const pg_statement_t s_refresh = {
-    .name = "account_refresh",
-    .sql = "UPDATE sessions s SET refreshed_at = clock_timestamp(), "
-           "token_hash = CASE WHEN s.rotates AND s.token_hash = $2 THEN $3 ELSE s.token_hash END, "
-           "previous_hash = "
-           "CASE WHEN s.rotates AND s.token_hash = $2 THEN $2 ELSE s.previous_hash END, "
-           "previous_until = CASE WHEN s.rotates AND s.token_hash = $2 "
-           "THEN clock_timestamp() + interval '60 seconds' ELSE s.previous_until END, "
-           "successor = CASE WHEN s.rotates AND s.token_hash = $2 THEN $4 ELSE s.successor END, "
-           "expires_at = CASE WHEN s.rotates AND s.token_hash = $2 "
-           "THEN clock_timestamp() + interval '30 days' ELSE s.expires_at END, "
-           "ended_at = CASE WHEN s.token_hash = $2 "
-           "OR (s.previous_hash = $2 AND s.previous_until > clock_timestamp()) "
-           "THEN NULL ELSE clock_timestamp() END, "
-           "ended_by = CASE WHEN s.token_hash = $2 "
-           "OR (s.previous_hash = $2 AND s.previous_until > clock_timestamp()) "
-           "THEN NULL ELSE 'reuse' END "
-           "FROM accounts a WHERE s.id = $1 AND s.ended_at IS NULL "
-           "AND s.expires_at > clock_timestamp() AND a.id = s.account_id AND a.disabled_at IS NULL "
-           "RETURNING s.created_at, a.handle, a.id, s.token_hash = $3, s.ended_at IS NOT NULL, "
-           "s.rotates, s.successor",
-    .param_count = 4,
-    .types = s_refresh_types,
-    .binary_results = true,
-};
-enum { CREATED_AT, HANDLE, ACCOUNT, ROTATED, ENDED, ROTATES, SUCCESSOR };
-
-static const Oid s_sign_out_types[] = {PG_UUID, PG_UUID};
-static const pg_statement_t s_sign_out = {
-    .name = "account_sign_out",
-    .sql = "UPDATE sessions SET ended_at = clock_timestamp(), ended_by = 'sign-out' "
-           "WHERE id = $1 AND account_id = $2 AND ended_at IS NULL",
-    .param_count = 2,
-    .types = s_sign_out_types,
-};
-
-static const Oid s_me_types[] = {PG_UUID};
-static const pg_statement_t s_me = {
-    .name = "account_me",
-    .sql = "SELECT created_at, handle, email FROM accounts WHERE id = $1",
-    .param_count = 1,
-    .types = s_me_types,
-    .binary_results = true,
-};
-enum { EMAIL = 2 };
-
-/* What ended stays a day, for whoever looks into it. */
-static const pg_statement_t s_clean = {
-    .name = "account_clean",
-    .sql = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions "
-           "WHERE expires_at < clock_timestamp() "
-           "OR ended_at < clock_timestamp() - interval '1 day' LIMIT 1000)",
 };
 
 /* ---- tasks ---- */
@@ -201,6 +101,12 @@ static void s_fail_busy(store_call_t *call, err_code_t code, int64_t wait_ms, co
     snprintf(extensions, sizeof extensions, "\"retryAfterMs\":%lld,\"outcome\":\"none\"",
              (long long)wait_ms);
     store_call_fail(call, code, extensions, "%s", message);
+}
+
+static account_run_t s_run(task_t *task, pg_done_fn fn)
+{
+    return (account_run_t){
+        .link = task->owner->link, .deadline_ms = task->call->deadline_ms, .fn = fn, .arg = task};
 }
 
 /* Can tokens be signed? If not, the call is failed. */
@@ -278,9 +184,9 @@ static void s_answer_session(task_t *task, const PGresult *row)
         .issuer = self->issuer,
         .client_id = self->client_id,
         .sub = sub,
-        .username = PQgetvalue(row, 0, HANDLE),
+        .username = PQgetvalue(row, 0, SESSION_HANDLE),
         .session = session,
-        .auth_time_us = pg_unix_us(row, 0, CREATED_AT),
+        .auth_time_us = pg_unix_us(row, 0, SESSION_CREATED_AT),
         .now_us = clock_unix_us(),
     };
     int64_t expires_at_us = 0;
@@ -304,12 +210,14 @@ static void s_answer_session(task_t *task, const PGresult *row)
     s_task_end(task);
 }
 
-/* A new session's ids and first token. */
-static void s_begin_session(task_t *task, uint8_t hash[REFRESH_HASH_SIZE])
+/* A new session with its first token. */
+static void s_begin_session(task_t *task, session_row_t *session)
 {
     task->session = uuid_v7(clock_unix_ms());
     refresh_token_make(&task->session, &task->fresh);
-    refresh_token_hash(&task->fresh, hash);
+    session->id = task->session;
+    session->client_id = task->owner->client_id;
+    refresh_token_hash(&task->fresh, session->token_hash);
 }
 
 /* ---- Mutation.signUp ---- */
@@ -318,7 +226,7 @@ static void s_on_signed_up(void *arg, const pg_outcome_t *outcome)
 {
     task_t *task = arg;
     if (outcome->code == ERR_INTERNAL && strcmp(outcome->sqlstate, "23505") == 0 &&
-        outcome->constraint && strcmp(outcome->constraint, "accounts_handle_is_taken") == 0)
+        outcome->constraint && strcmp(outcome->constraint, ACCOUNT_HANDLE_CONSTRAINT) == 0)
         s_task_fail(task, ERR_CONFLICT, "\"argument\":\"handle\"", "handle is already taken");
     else if (s_committed(task, outcome))
         s_answer_session(task, outcome->results[0]);
@@ -329,27 +237,20 @@ static void s_on_sign_up_hashed(void *arg, hasher_outcome_t hashed, const char *
     task_t *task = arg;
     if (!s_was_hashed(task, hashed))
         return;
-    accounts_t *self = task->owner;
     size_t size, email_size;
     const char *handle = s_argument(task->call, "handle", &size);
-    const char *email = s_argument(task->call, "email", &email_size);
     char folded[HANDLE_FOLDED_SIZE];
-    uint8_t hash[REFRESH_HASH_SIZE];
     account_fold(handle, size, folded);
     task->account = uuid_v7(clock_unix_ms());
-    s_begin_session(task, hash);
-    pg_param_t params[] = {
-        PG_BINARY(task->account.bytes, 16),
-        PG_TEXT(handle),
-        PG_TEXT(folded),
-        email ? PG_TEXT(email) : PG_NULL,
-        PG_TEXT(password_hash),
-        PG_BINARY(task->session.bytes, 16),
-        PG_TEXT(self->client_id),
-        PG_BINARY(hash, sizeof hash),
-    };
-    pg_step_t step = {.statement = &s_sign_up, .params = params};
-    pg_link_run(self->link, &step, 1, task->call->deadline_ms, s_on_signed_up, task);
+    account_row_t account = {.id = task->account,
+                             .handle = handle,
+                             .folded = folded,
+                             .email = s_argument(task->call, "email", &email_size),
+                             .password_hash = password_hash};
+    session_row_t session;
+    s_begin_session(task, &session);
+    account_run_t run = s_run(task, s_on_signed_up);
+    account_sql_sign_up(&run, &account, &session);
 }
 
 static void s_sign_up_call(void *arg, store_call_t *call)
@@ -409,16 +310,10 @@ static void s_on_verified(void *arg, hasher_outcome_t verified, const char *unus
         s_fail_sign_in(task);
         return;
     }
-    accounts_t *self = task->owner;
-    uint8_t hash[REFRESH_HASH_SIZE];
-    s_begin_session(task, hash);
-    pg_param_t params[] = {
-        PG_BINARY(task->account.bytes, 16), PG_TEXT(task->password_hash),
-        PG_BINARY(task->session.bytes, 16), PG_TEXT(self->client_id),
-        PG_BINARY(hash, sizeof hash),
-    };
-    pg_step_t step = {.statement = &s_sign_in, .params = params};
-    pg_link_run(self->link, &step, 1, task->call->deadline_ms, s_on_signed_in, task);
+    session_row_t session;
+    s_begin_session(task, &session);
+    account_run_t run = s_run(task, s_on_signed_in);
+    account_sql_sign_in(&run, &task->account, task->password_hash, &session);
 }
 
 /* Compares with the account's hash, or for as long with nobody's. */
@@ -438,8 +333,8 @@ static void s_on_found(void *arg, const pg_outcome_t *outcome)
         return;
     const PGresult *row = outcome->results[0];
     if (PQntuples(row) == 1) {
-        memcpy(task->account.bytes, PQgetvalue(row, 0, 0), 16);
-        task->password_hash = strdup(PQgetvalue(row, 0, 1));
+        memcpy(task->account.bytes, PQgetvalue(row, 0, FOUND_ID), 16);
+        task->password_hash = strdup(PQgetvalue(row, 0, FOUND_PASSWORD_HASH));
         if (!task->password_hash)
             abort();
     }
@@ -467,8 +362,8 @@ static void s_sign_in_call(void *arg, store_call_t *call)
         s_verify(task);
         return;
     }
-    pg_param_t params[] = {PG_TEXT(folded)};
-    pg_link_read(self->link, &s_find, params, call->deadline_ms, s_on_found, task);
+    account_run_t run = s_run(task, s_on_found);
+    account_sql_find(&run, folded);
 }
 
 /* ---- Mutation.refreshSession ---- */
@@ -479,7 +374,8 @@ static void s_end_reused(task_t *task, const PGresult *row)
     uuid_print(&task->session, session);
     metric_inc(task->owner->reuses);
     log_warn("a replaced refresh token was used again, its session is ended",
-             log_str("session", session), log_str("handle", PQgetvalue(row, 0, HANDLE)), LOG_END);
+             log_str("session", session), log_str("handle", PQgetvalue(row, 0, SESSION_HANDLE)),
+             LOG_END);
     s_task_fail(task, ERR_UNAUTHENTICATED, NULL, "the session has ended, sign in again");
 }
 
@@ -493,17 +389,17 @@ static void s_on_refreshed(void *arg, const pg_outcome_t *outcome)
         s_task_fail(task, ERR_UNAUTHENTICATED, NULL, "the session has ended, sign in again");
         return;
     }
-    if (pg_bool(row, 0, ENDED)) {
+    if (pg_bool(row, 0, REFRESH_ENDED)) {
         s_end_reused(task, row);
         return;
     }
-    memcpy(task->account.bytes, PQgetvalue(row, 0, ACCOUNT), 16);
-    if (!pg_bool(row, 0, ROTATES))
+    memcpy(task->account.bytes, PQgetvalue(row, 0, REFRESH_ACCOUNT), 16);
+    if (!pg_bool(row, 0, REFRESH_ROTATES))
         task->fresh = task->presented;
-    else if (!pg_bool(row, 0, ROTATED) &&
+    else if (!pg_bool(row, 0, REFRESH_ROTATED) &&
              !refresh_token_unseal(&task->owner->refresh_keys, &task->presented,
-                                   PQgetvalue(row, 0, SUCCESSOR),
-                                   (size_t)PQgetlength(row, 0, SUCCESSOR), &task->fresh)) {
+                                   PQgetvalue(row, 0, REFRESH_SUCCESSOR),
+                                   (size_t)PQgetlength(row, 0, REFRESH_SUCCESSOR), &task->fresh)) {
         s_task_fail(task, ERR_INTERNAL, NULL, "the session's next refresh token is unreadable");
         return;
     }
@@ -526,18 +422,12 @@ static void s_refresh_call(void *arg, store_call_t *call)
     task->presented = presented;
     task->session = presented.session;
     refresh_token_make(&task->session, &task->fresh);
-    uint8_t old_hash[REFRESH_HASH_SIZE], new_hash[REFRESH_HASH_SIZE], sealed[REFRESH_SEALED_SIZE];
-    refresh_token_hash(&presented, old_hash);
-    refresh_token_hash(&task->fresh, new_hash);
-    refresh_token_seal(&self->refresh_keys, &presented, &task->fresh, sealed);
-    pg_param_t params[] = {
-        PG_BINARY(task->session.bytes, 16),
-        PG_BINARY(old_hash, sizeof old_hash),
-        PG_BINARY(new_hash, sizeof new_hash),
-        PG_BINARY(sealed, sizeof sealed),
-    };
-    pg_step_t step = {.statement = &s_refresh, .params = params};
-    pg_link_run(self->link, &step, 1, call->deadline_ms, s_on_refreshed, task);
+    refresh_row_t refresh = {.session = task->session};
+    refresh_token_hash(&presented, refresh.hash);
+    refresh_token_hash(&task->fresh, refresh.successor_hash);
+    refresh_token_seal(&self->refresh_keys, &presented, &task->fresh, refresh.successor);
+    account_run_t run = s_run(task, s_on_refreshed);
+    account_sql_refresh(&run, &refresh);
 }
 
 /* ---- Mutation.signOut ---- */
@@ -562,10 +452,8 @@ static void s_sign_out_call(void *arg, store_call_t *call)
         store_call_answer(call, "false", 5); /* an API key has no session that could end */
         return;
     }
-    task_t *task = s_task_new(self, call);
-    pg_param_t params[] = {PG_BINARY(session_id.bytes, 16), PG_BINARY(account.bytes, 16)};
-    pg_step_t step = {.statement = &s_sign_out, .params = params};
-    pg_link_run(self->link, &step, 1, call->deadline_ms, s_on_signed_out, task);
+    account_run_t run = s_run(s_task_new(self, call), s_on_signed_out);
+    account_sql_sign_out(&run, &session_id, &account);
 }
 
 /* ---- Query.me ---- */
@@ -581,15 +469,17 @@ static void s_on_me(void *arg, const pg_outcome_t *outcome)
         return;
     }
     char created_at[CLOCK_ISO_SIZE];
-    clock_iso(pg_unix_us(row, 0, CREATED_AT), created_at);
+    clock_iso(pg_unix_us(row, 0, ME_CREATED_AT), created_at);
     buffer_t *out = store_call_begin(task->call);
     buffer_put_str(out, "{\"handle\":");
-    buffer_put_json_string(out, PQgetvalue(row, 0, HANDLE), (size_t)PQgetlength(row, 0, HANDLE));
+    buffer_put_json_string(out, PQgetvalue(row, 0, ME_HANDLE),
+                           (size_t)PQgetlength(row, 0, ME_HANDLE));
     buffer_put_str(out, ",\"email\":");
-    if (PQgetisnull(row, 0, EMAIL))
+    if (PQgetisnull(row, 0, ME_EMAIL))
         buffer_put_str(out, "null");
     else
-        buffer_put_json_string(out, PQgetvalue(row, 0, EMAIL), (size_t)PQgetlength(row, 0, EMAIL));
+        buffer_put_json_string(out, PQgetvalue(row, 0, ME_EMAIL),
+                               (size_t)PQgetlength(row, 0, ME_EMAIL));
     buffer_printf(out, ",\"createdAt\":\"%s\"}", created_at);
     store_call_done(task->call);
     s_task_end(task);
@@ -603,8 +493,8 @@ static void s_me_call(void *arg, store_call_t *call)
         store_call_fail(call, ERR_NOT_FOUND, NULL, "the caller has no account here");
         return;
     }
-    pg_param_t params[] = {PG_BINARY(account.bytes, 16)};
-    pg_link_read(self->link, &s_me, params, call->deadline_ms, s_on_me, s_task_new(self, call));
+    account_run_t run = s_run(s_task_new(self, call), s_on_me);
+    account_sql_me(&run, &account);
 }
 
 /* ---- the HTTP routes of the key set ---- */
@@ -640,10 +530,11 @@ static void s_on_cleaned(void *arg, const pg_outcome_t *outcome)
 static void s_on_cleaning(void *arg)
 {
     accounts_t *self = arg;
-    pg_step_t step = {.statement = &s_clean};
+    account_run_t run = {.link = self->link,
+                         .deadline_ms = clock_unix_ms() + CLEANING_TIMEOUT_MS,
+                         .fn = s_on_cleaned};
     if (pg_link_is_up(self->link))
-        pg_link_run(self->link, &step, 1, clock_unix_ms() + CLEANING_TIMEOUT_MS, s_on_cleaned,
-                    NULL);
+        account_sql_clean(&run);
 }
 
 static void s_fill_handlers(accounts_t *self, const char *pool_id)

@@ -1,0 +1,175 @@
+#include "store/accounts/accounts_sql.h"
+
+static void
+s_run(const account_run_t *run, const pg_statement_t *statement, const pg_param_t *params)
+{
+    pg_step_t step = {.statement = statement, .params = params};
+    pg_link_run(run->link, &step, 1, run->deadline_ms, run->fn, run->arg);
+}
+
+static void
+s_read(const account_run_t *run, const pg_statement_t *statement, const pg_param_t *params)
+{
+    pg_link_read(run->link, statement, params, run->deadline_ms, run->fn, run->arg);
+}
+
+#define THIRTY_DAYS "clock_timestamp() + interval '30 days'"
+
+static const Oid s_sign_up_types[] = {PG_UUID,      PG_TEXT_TYPE, PG_TEXT_TYPE, PG_TEXT_TYPE,
+                                      PG_TEXT_TYPE, PG_UUID,      PG_TEXT_TYPE, PG_BYTEA};
+static const pg_statement_t s_sign_up = {
+    .name = "account_sign_up",
+    .sql = "WITH a AS (INSERT INTO accounts (id, handle, handle_key, email, password_hash)"
+           " VALUES ($1, $2, account_handle_key($3), $4, $5) RETURNING id)"
+           " INSERT INTO sessions (id, account_id, client_id, token_hash, expires_at)"
+           " SELECT $6, a.id, $7, $8, " THIRTY_DAYS " FROM a RETURNING created_at, $2",
+    .param_count = 8,
+    .types = s_sign_up_types,
+    .binary_results = true,
+};
+
+void account_sql_sign_up(const account_run_t *run,
+                         const account_row_t *account,
+                         const session_row_t *session)
+{
+    const pg_param_t params[] = {
+        PG_BINARY(account->id.bytes, sizeof account->id.bytes),
+        PG_TEXT(account->handle),
+        PG_TEXT(account->folded),
+        account->email ? PG_TEXT(account->email) : PG_NULL,
+        PG_TEXT(account->password_hash),
+        PG_BINARY(session->id.bytes, sizeof session->id.bytes),
+        PG_TEXT(session->client_id),
+        PG_BINARY(session->token_hash, sizeof session->token_hash),
+    };
+    s_run(run, &s_sign_up, params);
+}
+
+static const Oid s_find_types[] = {PG_TEXT_TYPE};
+static const pg_statement_t s_find = {
+    .name = "account_find",
+    .sql = "SELECT id, password_hash FROM accounts"
+           " WHERE handle_key = account_handle_key($1) AND disabled_at IS NULL",
+    .param_count = 1,
+    .types = s_find_types,
+    .binary_results = true,
+};
+
+void account_sql_find(const account_run_t *run, const char *folded)
+{
+    const pg_param_t params[] = {PG_TEXT(folded)};
+    s_read(run, &s_find, params);
+}
+
+static const Oid s_sign_in_types[] = {PG_UUID, PG_TEXT_TYPE, PG_UUID, PG_TEXT_TYPE, PG_BYTEA};
+static const pg_statement_t s_sign_in = {
+    .name = "account_sign_in",
+    .sql = "WITH a AS (SELECT id, handle FROM accounts"
+           " WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL),"
+           " s AS (INSERT INTO sessions (id, account_id, client_id, token_hash, expires_at)"
+           " SELECT $3, a.id, $4, $5, " THIRTY_DAYS " FROM a RETURNING created_at)"
+           " SELECT s.created_at, a.handle FROM s, a",
+    .param_count = 5,
+    .types = s_sign_in_types,
+    .binary_results = true,
+};
+
+void account_sql_sign_in(const account_run_t *run,
+                         const parley_uuid_t *account,
+                         const char *password_hash,
+                         const session_row_t *session)
+{
+    const pg_param_t params[] = {
+        PG_BINARY(account->bytes, sizeof account->bytes),           PG_TEXT(password_hash),
+        PG_BINARY(session->id.bytes, sizeof session->id.bytes),     PG_TEXT(session->client_id),
+        PG_BINARY(session->token_hash, sizeof session->token_hash),
+    };
+    s_run(run, &s_sign_in, params);
+}
+
+/* $2 is the session's token and is to be replaced by $3, whose sealed form is $4. */
+#define ROTATES_NOW "s.rotates AND s.token_hash = $2"
+#define IF_ROTATES_NOW(then, otherwise)                                                            \
+    " CASE WHEN " ROTATES_NOW " THEN " then " ELSE " otherwise " END"
+#define IF_REUSED(then)                                                                            \
+    " CASE WHEN s.token_hash = $2"                                                                 \
+    " OR (s.previous_hash = $2 AND s.previous_until > clock_timestamp())"                          \
+    " THEN NULL ELSE " then " END"
+
+static const Oid s_refresh_types[] = {PG_UUID, PG_BYTEA, PG_BYTEA, PG_BYTEA};
+static const pg_statement_t s_refresh = {
+    .name = "account_refresh",
+    .sql = "UPDATE sessions s SET refreshed_at = clock_timestamp()"
+           ", token_hash =" IF_ROTATES_NOW("$3", "s.token_hash") ", previous_hash =" IF_ROTATES_NOW("$2", "s.previous_hash") ", previous_until =" IF_ROTATES_NOW("clock_timestamp() + interval '60 seconds'", "s.previous_until") ", successor =" IF_ROTATES_NOW(
+               "$4",
+               "s.successor") ", expires_at =" IF_ROTATES_NOW(THIRTY_DAYS,
+                                                              "s.expires_at") ", ended_at "
+                                                                              "=" IF_REUSED("clock_"
+                                                                                            "timest"
+                                                                                            "amp()") ", ended_by =" IF_REUSED("'reuse'") " FROM accounts a WHERE s.id = $1 AND s.ended_at IS NULL"
+                                                                                                                                         " AND s.expires_at > clock_timestamp()"
+                                                                                                                                         " AND a.id = s.account_id AND a.disabled_at IS NULL"
+                                                                                                                                         " RETURNING s.created_at, a.handle, a.id, s.token_hash = $3, s.ended_at IS NOT NULL,"
+                                                                                                                                         " s.rotates, s.successor",
+    .param_count = 4,
+    .types = s_refresh_types,
+    .binary_results = true,
+};
+
+void account_sql_refresh(const account_run_t *run, const refresh_row_t *refresh)
+{
+    const pg_param_t params[] = {
+        PG_BINARY(refresh->session.bytes, sizeof refresh->session.bytes),
+        PG_BINARY(refresh->hash, sizeof refresh->hash),
+        PG_BINARY(refresh->successor_hash, sizeof refresh->successor_hash),
+        PG_BINARY(refresh->successor, sizeof refresh->successor),
+    };
+    s_run(run, &s_refresh, params);
+}
+
+static const Oid s_sign_out_types[] = {PG_UUID, PG_UUID};
+static const pg_statement_t s_sign_out = {
+    .name = "account_sign_out",
+    .sql = "UPDATE sessions SET ended_at = clock_timestamp(), ended_by = 'sign-out'"
+           " WHERE id = $1 AND account_id = $2 AND ended_at IS NULL",
+    .param_count = 2,
+    .types = s_sign_out_types,
+};
+
+void account_sql_sign_out(const account_run_t *run,
+                          const parley_uuid_t *session,
+                          const parley_uuid_t *account)
+{
+    const pg_param_t params[] = {
+        PG_BINARY(session->bytes, sizeof session->bytes),
+        PG_BINARY(account->bytes, sizeof account->bytes),
+    };
+    s_run(run, &s_sign_out, params);
+}
+
+static const Oid s_me_types[] = {PG_UUID};
+static const pg_statement_t s_me = {
+    .name = "account_me",
+    .sql = "SELECT created_at, handle, email FROM accounts WHERE id = $1",
+    .param_count = 1,
+    .types = s_me_types,
+    .binary_results = true,
+};
+
+void account_sql_me(const account_run_t *run, const parley_uuid_t *account)
+{
+    const pg_param_t params[] = {PG_BINARY(account->bytes, sizeof account->bytes)};
+    s_read(run, &s_me, params);
+}
+
+static const pg_statement_t s_clean = {
+    .name = "account_clean",
+    .sql = "DELETE FROM sessions WHERE id IN (SELECT id FROM sessions"
+           " WHERE expires_at < clock_timestamp() - interval '1 day'"
+           " OR ended_at < clock_timestamp() - interval '1 day' LIMIT 1000)",
+};
+
+void account_sql_clean(const account_run_t *run)
+{
+    s_run(run, &s_clean, NULL);
+}
