@@ -15,10 +15,13 @@
 #include "store/accounts/accounts.h"
 #include "store/commands.h"
 #include "store/database.h"
+#include "store/early_calls.h"
 #include "store/embedded.h"
 #include "store/endpoint.h"
+#include "store/log_reader.h"
 #include "store/publisher.h"
 #include "store/reader.h"
+#include "store/tail_reader.h"
 #include "store/writer.h"
 
 enum {
@@ -85,7 +88,10 @@ typedef struct {
     endpoint_t *endpoint;
     publisher_t *publisher;
     writer_t *writer;
+    early_calls_t *early;
+    tail_reader_t *tails;
     reader_t *reader;
+    log_reader_t *log_reader;
     accounts_t *accounts;
     admin_t *admin;
     loop_timer_t *watch, *drain;
@@ -131,6 +137,7 @@ static void s_on_database_ready(void *arg)
     store_t *self = arg;
     self->was_ready = true;
     publisher_on_database_ready(self->publisher);
+    early_calls_serve(self->early);
 }
 
 static void s_on_writer_up(void *arg)
@@ -204,14 +211,14 @@ static void s_print_manifest(void *arg, buffer_t *out)
 
 static void s_on_replay(void *arg, store_call_t *call)
 {
-    store_t *self = arg;
-    reader_replay(self->reader, call);
+    const store_t *self = arg;
+    log_reader_replay(self->log_reader, call);
 }
 
 static void s_on_heads(void *arg, store_call_t *call)
 {
-    store_t *self = arg;
-    reader_heads(self->reader, call);
+    const store_t *self = arg;
+    log_reader_heads(self->log_reader, call);
 }
 
 /* ---- stop ---- */
@@ -291,8 +298,11 @@ static err_code_t s_start(store_t *self, err_t *err)
         !(self->accounts =
               accounts_new(self->loop, database_accounts(self->database), &accounts, err)))
         return err->code;
-    self->writer = writer_new(self->loop, self->database, self->publisher);
-    self->reader = reader_new(self->database);
+    self->early = early_calls_new(self->loop, self->database);
+    self->tails = tail_reader_new(self->loop, self->database);
+    self->writer = writer_new(self->loop, self->database, self->publisher, self->tails);
+    self->reader = reader_new(self->database, self->early, self->tails);
+    self->log_reader = log_reader_new(self->database, self->early);
     endpoint_add(self->endpoint, writer_handlers, self->writer);
     endpoint_add(self->endpoint, reader_handlers, self->reader);
     endpoint_add(self->endpoint, accounts_handlers(self->accounts), self->accounts);
@@ -311,8 +321,11 @@ static void s_end(store_t *self)
     admin_destroy(&self->admin);
     loop_timer_destroy(&self->watch);
     loop_timer_destroy(&self->drain);
-    if (self->writer)
+    if (self->reader) {
         writer_stop(self->writer);
+        early_calls_stop(self->early);
+        tail_reader_stop(self->tails);
+    }
     if (self->accounts)
         accounts_stop(self->accounts);
     if (self->publisher)
@@ -322,6 +335,9 @@ static void s_end(store_t *self)
     publisher_destroy(&self->publisher, LINGER_MS);
     writer_destroy(&self->writer);
     reader_destroy(&self->reader);
+    log_reader_destroy(&self->log_reader);
+    tail_reader_destroy(&self->tails);
+    early_calls_destroy(&self->early);
     accounts_destroy(&self->accounts);
     bus_auth_destroy(&self->auth);
     loop_destroy(&self->loop);

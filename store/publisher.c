@@ -11,6 +11,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "store/fault.h"
 #include "store/heads_schedule.h"
 #include "store/message.h"
 #include "store/pg_array.h"
@@ -298,7 +299,8 @@ void publisher_event(publisher_t *self,
                      const char *payload,
                      size_t payload_size)
 {
-    s_publish(self, room, room_size, seq, type, payload, payload_size);
+    if (!FAULT_AT("skip_publish"))
+        s_publish(self, room, room_size, seq, type, payload, payload_size);
     metric_inc(self->metric_events);
     heads_schedule_touch(self->schedule, room, room_size, clock_mono_us());
     s_tick_on(self);

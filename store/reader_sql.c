@@ -20,6 +20,15 @@ const pg_statement_t *reader_sql_page(bool forward, bool filtered)
     return &s_pages[forward][filtered];
 }
 
+static const Oid s_tails_types[] = {PG_TEXT_ARRAY, PG_INT8_ARRAY};
+const pg_statement_t reader_sql_tails = {
+    "tails",
+    "SELECT t.room, m.type, m.seq, m.id, m.handle, m.body, m.created_at"
+    " FROM unnest($1::text[],$2::bigint[]) WITH ORDINALITY t(room,seq,o)"
+    " CROSS JOIN LATERAL (SELECT * FROM messages m WHERE m.room=t.room AND m.seq>t.seq"
+    " ORDER BY m.seq LIMIT 200) m ORDER BY t.o, m.seq",
+    2, s_tails_types, true};
+
 static const Oid s_text[] = {PG_TEXT_TYPE};
 const pg_statement_t reader_sql_head = {
     "room_head", "SELECT last_seq, first_seq FROM rooms WHERE room=$1", 1, s_text, true};

@@ -10,6 +10,11 @@
  * Rows: MESSAGE_COLUMNS, forward oldest first, else newest first. */
 const pg_statement_t *reader_sql_page(bool forward, bool filtered);
 
+/* What the log has beyond the ends of tails: $1 rooms, $2 their seqs. Rows: room, type,
+ * MESSAGE_COLUMNS; by room and seq; at most TAILS_ROWS_MAX a room. */
+extern const pg_statement_t reader_sql_tails;
+enum { TAILS_ROOM, TAILS_TYPE, TAILS_MESSAGE, TAILS_ROWS_MAX = 200 };
+
 /* $1 room: no row, or last_seq and first_seq. */
 extern const pg_statement_t reader_sql_head;
 

@@ -37,6 +37,7 @@ struct writer {
     loop_t *loop;
     database_t *database;
     publisher_t *publisher;
+    tail_reader_t *tails;
     post_t *queue; /* in order of arrival */
     size_t queue_count, queue_bytes;
     batch_t batch; /* under way, if posts[0] */
@@ -133,6 +134,8 @@ static void s_finish_batch(writer_t *self)
         if (self->is_fresh[i]) {
             publisher_event(self->publisher, message->room, message->room_size, message->seq,
                             "createMessage", self->payload.data, self->payload.size);
+            tail_reader_append(self->tails, epoch, message->room, message->room_size, message->seq,
+                               self->payload.data, self->payload.size);
         } else { /* whoever wrote it may have died before publishing it */
             publisher_head(self->publisher, message->room, message->room_size);
             metric_inc(self->metric_duplicates);
@@ -435,7 +438,8 @@ void writer_on_link_up(writer_t *self)
 
 /* ---- life ---- */
 
-writer_t *writer_new(loop_t *loop, database_t *database, publisher_t *publisher)
+writer_t *
+writer_new(loop_t *loop, database_t *database, publisher_t *publisher, tail_reader_t *tails)
 {
     writer_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -443,6 +447,7 @@ writer_t *writer_new(loop_t *loop, database_t *database, publisher_t *publisher)
     self->loop = loop;
     self->database = database;
     self->publisher = publisher;
+    self->tails = tails;
     self->batch_limit = BATCH_MAX;
     self->payload = (buffer_t)BUFFER_INIT(PAYLOAD_MAX);
     self->tick = loop_timer_new(loop, s_on_tick, self);

@@ -9,11 +9,13 @@
 #include "store/database.h"
 #include "store/handler.h"
 #include "store/publisher.h"
+#include "store/tail_reader.h"
 
 typedef struct writer writer_t;
 
-/* Borrows both. */
-writer_t *writer_new(loop_t *loop, database_t *database, publisher_t *publisher);
+/* Borrows all. */
+writer_t *
+writer_new(loop_t *loop, database_t *database, publisher_t *publisher, tail_reader_t *tails);
 
 /* Mutation.createMessage; arg is the writer. */
 extern const store_handler_t writer_handlers[];
