@@ -35,7 +35,8 @@ enum {
     FEED_REPLAY_EVENTS = 500, /* that a hole asks for at once */
     FEED_PAGE_EVENTS = 256,   /* pages begin at multiples of it, so that many can share them */
     FEED_PAGES_BYTES = 64 * 1024 * 1024, /* of all pages of all streams */
-    FEED_SEEKS_MAX = 40,                 /* requests to find the last n events */
+    FEED_SEEK_EVENTS = 20000,            /* looked at to find the last n that a group takes … */
+    FEED_SEEK_ROUNDS = 2000,             /* … in at most so many requests */
     FEED_EARLY_MAX = 1024,               /* events kept behind a hole */
 };
 
@@ -171,6 +172,7 @@ typedef struct {
     alarm_t retry;
     unsigned failures;
     unsigned rounds;
+    uint64_t seen;  /* events looked at */
     uint32_t step;  /* events to look at in the next round */
     group_t *group; /* holds a use of it */
     uint64_t wanted;

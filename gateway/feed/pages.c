@@ -237,7 +237,8 @@ static bool s_count_taken(seek_t *self, const replay_answer_t *answer, uint64_t 
 /* The next older events, or the end if there are none. */
 static void s_seek_further(seek_t *self, uint64_t first)
 {
-    if (self->low <= first || ++self->rounds >= FEED_SEEKS_MAX) {
+    if (self->low <= first || self->seen >= FEED_SEEK_EVENTS ||
+        ++self->rounds >= FEED_SEEK_ROUNDS) {
         s_finish_seek(self, self->low - 1);
         return;
     }
@@ -280,6 +281,7 @@ static void s_on_found(replay_t *replay, const replay_answer_t *answer, err_code
         return;
     } else {
         self->low = answer->events[0].seq;
+        self->seen += answer->count;
     }
     s_seek_further(self, answer->first);
 }

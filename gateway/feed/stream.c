@@ -134,8 +134,21 @@ static void s_ask_for_gap(stream_t *self)
 static void s_on_gap_alarm(void *arg)
 {
     stream_t *self = arg;
-    if (self->head > ring_last(&self->ring))
+    if (self->head > ring_last(&self->ring) && !replay_is_under_way(&self->gap_replay))
         s_ask_for_gap(self);
+}
+
+/* What is missing before first is gone for ever: who has not got beyond it ends, the others go on.
+ */
+static void s_jump(stream_t *self, uint64_t first)
+{
+    ring_free(&self->ring, &self->feed->graves);
+    self->ring.first = first;
+    self->rendered_bytes = 0;
+    for (group_t *group = self->groups; group != NULL; group = group->hh.next) {
+        group->last_taken_gone = first - 1;
+        feed_wake(self->feed, &group->waiting, false);
+    }
 }
 
 static void s_on_gap_answer(replay_t *replay, const replay_answer_t *answer, err_code_t failure)
@@ -155,10 +168,8 @@ static void s_on_gap_answer(replay_t *replay, const replay_answer_t *answer, err
     }
     if (answer->first > self->first_kept)
         self->first_kept = answer->first;
-    if (answer->first > before + 1) { /* what is missing is gone for ever */
-        stream_expire(self, END_EXPIRED);
-        return;
-    }
+    if (answer->first > before + 1)
+        s_jump(self, answer->first);
     for (size_t i = 0; i < answer->count; i++) {
         const replay_event_t *event = &answer->events[i];
         if (event->seq == ring_last(&self->ring) + 1)
