@@ -31,7 +31,7 @@ interface ScrollKeeper {
  * view, whatever is added above or below, resized or reloaded. Rows carry data-message-id.
  */
 export function useScrollKeeper(options: Options): ScrollKeeper {
-    const { room, isLoaded, ids, contents } = options;
+    const { room, isLoaded, contents } = options;
     const scroller = useRef<HTMLDivElement>(null);
     const place = useRef<Place | null>(null);
     const isReady = useRef(false);
@@ -48,6 +48,9 @@ export function useScrollKeeper(options: Options): ScrollKeeper {
         if (place.current && row) {
             view.scrollTop = row.offsetTop - place.current.offset;
         } else {
+            // The message may be gone with a log that was replaced.
+            place.current = null;
+            setIsAtEnd(true);
             view.scrollTop = view.scrollHeight;
         }
         if (view.scrollTop < AHEAD_PX) {
@@ -92,18 +95,12 @@ export function useScrollKeeper(options: Options): ScrollKeeper {
     }, [room]);
 
     useLayoutEffect(() => {
-        if (isLoaded && !isReady.current) {
-            isReady.current = true;
-            if (place.current && !ids.includes(place.current.messageId)) {
-                place.current = null;
-                setIsAtEnd(true);
-            }
-        }
+        isReady.current ||= isLoaded;
         settle();
         if (isReady.current && place.current === null) {
             latest.current.onEnd();
         }
-    }, [room, isLoaded, contents, ids, settle]);
+    }, [room, isLoaded, contents, settle]);
 
     useEffect(() => {
         const view = scroller.current;
