@@ -56,19 +56,28 @@ class NoAnswer(Exception):
 class Gateway:
     """One DEALER and one SUB."""
 
-    def __init__(self, store):
+    def __init__(self, store, keys=None):
         self.context = zmq.Context.instance()
         self.dealer = self.context.socket(zmq.DEALER)
         self.dealer.linger = 0
         self.dealer.setsockopt(zmq.RECONNECT_IVL, 20)
+        self.secure(self.dealer, keys)
         self.dealer.connect(store.bus)
         self.sub = self.context.socket(zmq.SUB)
         self.sub.linger = 0
         self.sub.rcvhwm = self.sub.sndhwm = 0
         self.sub.setsockopt(zmq.RECONNECT_IVL, 20)
+        self.secure(self.sub, keys)
         self.sub.connect(store.events)
         self.answers = {}
         self.messages = 0
+
+    @staticmethod
+    def secure(socket, keys):
+        if keys:
+            import zmq.auth
+            socket.curve_publickey, socket.curve_secretkey = zmq.auth.load_certificate(f"{keys}/gateway.key")
+            socket.curve_serverkey, _ = zmq.auth.load_certificate(f"{keys}/services/store.pub")
 
     def close(self):
         self.dealer.close()
@@ -148,7 +157,7 @@ class Gateway:
 class Postgres:
     """A private cluster on a Unix socket, run as the user postgres when this is root."""
 
-    def __init__(self):
+    def __init__(self, port=None):
         self.dir = tempfile.mkdtemp(prefix="parley-store-test-", dir="/tmp")
         self.bin = sorted(d for d in (f"/usr/lib/postgresql/{v}/bin" for v in os.listdir("/usr/lib/postgresql")))[-1]
         self.user = "postgres" if os.geteuid() == 0 else None
@@ -158,9 +167,10 @@ class Postgres:
             os.chmod(self.dir, 0o755)
         self.run("initdb", "-D", f"{self.dir}/data", "-U", "parley", "--locale=C.UTF-8", "-E", "UTF8", "--no-sync")
         with open(f"{self.dir}/data/postgresql.conf", "a") as conf:
-            conf.write(f"listen_addresses = ''\nunix_socket_directories = '{self.dir}'\nmax_connections = 100\n")
+            conf.write(f"listen_addresses = '{'localhost' if port else ''}'\nport = {port or 5432}\nunix_socket_directories = '{self.dir}'\nmax_connections = 100\n")
         self.start()
-        self.url = f"postgresql://parley@/postgres?host={self.dir}"
+        self.where = f"host={self.dir}&port={port or 5432}"
+        self.url = f"postgresql://parley@/postgres?{self.where}"
 
     def run(self, program, *args):
         options = {"user": self.user, "group": self.user, "extra_groups": []} if self.user else {}
@@ -177,7 +187,7 @@ class Postgres:
         """A fresh database; its URL."""
         name = "t" + uuid.uuid4().hex[:12]
         self.sql(f"CREATE DATABASE {name}")
-        return f"postgresql://parley@/{name}?host={self.dir}"
+        return f"postgresql://parley@/{name}?{self.where}"
 
     def sql(self, text, url=None):
         return self.run("psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-d", url or self.url, "-c", text).strip()

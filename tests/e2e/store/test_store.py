@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The store alone, over the bus, on private PostgreSQL clusters. Last line: `N passed, N failed`."""
-import concurrent.futures, json, os, sys, tempfile, threading, time, unittest, uuid
+import concurrent.futures, json, os, socket, sys, tempfile, threading, time, unittest, uuid
 import shutil
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -462,8 +462,24 @@ class TwoStores(WithStore):
             gateway.close()
             return results
 
-        with concurrent.futures.ThreadPoolExecutor(4) as pool:
-            results = [made for part in pool.map(write, range(4)) for made in part]
+        done = threading.Event()
+
+        def guard():
+            """Rooms become guarded and free again all the time: FAST and CAREFUL beside each other."""
+            n = 0
+            while not done.is_set():
+                postgres.sql(f"UPDATE rooms SET guarded = NOT guarded WHERE room = '{rooms[n % 2]}'", self.url)
+                n += 1
+
+        guarding = threading.Thread(target=guard)
+        guarding.start()
+        try:
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                results = [made for part in pool.map(write, range(4)) for made in part]
+        finally:
+            done.set()
+            guarding.join()
+        self.assertEqual(self.store.log().count("deadlock"), 0)
         first = {}
         for made in results:
             self.assertEqual(first.setdefault((made["room"], made["messageId"]), made), made)
@@ -499,6 +515,56 @@ class TwoStores(WithStore):
             self.assertEqual(other.page(room=room, last=1), [made])
             self.assertEqual(other.call("Subscription.addMessage", {"room": room, "after": made["cursor"]})["start"], {"after": i + 1})
         other.close()
+
+
+    def test_tails_are_current_whoever_wrote(self):
+        """Newest pages come from memory, but never miss what was acknowledged by the other store."""
+        import random
+
+        rng, room = random.Random(3), self.room()
+        gateways = [Gateway(self.store), Gateway(self.second)]
+        written = []
+        hits = self.store.metrics()["parley_store_tail_hits_total"]
+        for _ in range(400):
+            if rng.random() < 0.5:
+                burst = rng.choice((1, 1, 1, 7, 30))
+                gateway = rng.choice(gateways)
+                calls = [gateway.post("Mutation.createMessage", {"body": str(i), "room": room}) for i in range(burst)]
+                made = {gateway.wait(call)["messageId"] for call in calls}
+                replay = gateway.replay("room/" + room, after=len(written))["events"]
+                self.assertEqual({e["payload"]["messageId"] for e in replay}, made)
+                written += [e["payload"] for e in replay]
+            last = rng.choice((1, 5, 50, 100, 150, 200, 201, 500))
+            self.assertEqual(rng.choice(gateways).page(room=room, last=last), written[-last:])
+        self.assertGreater(self.store.metrics()["parley_store_tail_hits_total"], hits + 20)
+        self.assertGreater(self.store.metrics()["parley_store_tail_repairs_total"], 0)
+        for gateway in gateways:
+            gateway.close()
+
+    def test_a_tail_far_behind_is_read_anew(self):
+        room, other = self.room(), Gateway(self.second)
+        first = other.create("first", room)
+        self.assertEqual(other.page(room=room), [first])
+        calls = [self.gateway.post("Mutation.createMessage", {"body": str(i), "room": room}) for i in range(450)]
+        for call in calls:
+            self.gateway.wait(call)
+        everything = [e["payload"] for e in self.gateway.replay("room/" + room, after=0)["events"]]
+        self.assertEqual(other.page(room=room), everything[-100:])
+        self.assertEqual(other.page(room=room, last=200), everything[-200:])
+        other.close()
+
+    def test_other_events_make_tails_be_read_anew(self):
+        room = self.room()
+        made = [self.gateway.create(str(i), room) for i in range(3)]
+        self.assertEqual(self.gateway.page(room=room), made)
+        postgres.sql(f"WITH r AS (UPDATE rooms SET last_seq = last_seq + 1 WHERE room = '{room}' RETURNING last_seq) "
+                     f"INSERT INTO messages (room, seq, id, type, handle, body, created_at) "
+                     f"SELECT '{room}', last_seq, gen_random_uuid(), 'editMessage', 'alice', '', now() FROM r", self.url)
+        self.assertEqual(self.gateway.page(room=room), made)
+        made.append(self.gateway.create("after it", room))
+        self.assertEqual(self.gateway.page(room=room), made)
+        self.assertEqual([e["type"] for e in self.gateway.replay("room/" + room, after=0)["events"]],
+                         ["createMessage"] * 3 + ["editMessage", "createMessage"])
 
 
 class Faults(WithStore):
@@ -545,6 +611,68 @@ class Faults(WithStore):
         self.assert_dense(self.url, room, 1)
         watcher.close()
         gateway.close()
+
+    def test_a_lost_event_is_made_good_by_heads(self):
+        store = Store(self.url, scratch).start(env={"PARLEY_FAULT": "skip_publish:2"})
+        gateway, room = Gateway(store), self.room()
+        gateway.subscribe("room/" + room)
+        gateway.event_of_kind("head")
+        for _ in range(2):
+            gateway.create("x", room)
+        if gateway.event_of_kind("data")["seq"] != 1:
+            self.fail("the first event is missing")
+        head = gateway.event(1)
+        if head["kind"] == "data":
+            self.skipTest("this store was built without fault points")
+        self.assertEqual((head["kind"], head["seq"]), ("head", 2))
+        gateway.close()
+        self.assertEqual(store.stop(), 0)
+
+    def test_reads_before_the_first_contact_wait(self):
+        cluster = Postgres()
+        try:
+            url = cluster.database()
+            cluster.stop("fast")
+            store = Store(url, scratch).start(wait=False)
+            gateway = Gateway(store)
+            calls = [gateway.post("Query.getMessages", {"room": "x"}, timeout_s=20),
+                     gateway.post("Subscription.addMessage", {"room": "x"}, timeout_s=20),
+                     gateway.request(REPLAY, {"stream": "room/x", "after": 0, "limit": 9}, timeout_s=20),
+                     gateway.request(HEADS, {"streams": ["room/x"]}, timeout_s=20)]
+            gateway.subscribe("room/x")
+            impatient = gateway.post("Query.getMessages", {"room": "x"}, timeout_s=0.5)
+            error = self.refused("UNAVAILABLE", None, gateway.wait, impatient)
+            self.assertEqual(error.extensions["outcome"], "none")
+            cluster.start()
+            self.assertEqual(gateway.wait(calls[0]), [])
+            self.assertEqual(gateway.wait(calls[1])["start"], "live")
+            self.assertEqual(gateway.wait(calls[2])["head"], 0)
+            self.assertEqual(gateway.wait(calls[3])["heads"][0]["head"], 0)
+            self.assertEqual(gateway.event_of_kind("head")["seq"], 0)
+            cluster.stop("immediate")
+            calls = [gateway.post(field, {"room": "x", "body": "x"}, timeout_s=20) for field in ("Query.getMessages", "Mutation.createMessage")]
+            began = time.time()
+            self.assertEqual(store.stop(), 0)  # waiting for nothing that may never come
+            self.assertLess(time.time() - began, 6)
+            for call in calls:
+                self.refused("UNAVAILABLE", None, gateway.wait, call)
+            gateway.close()
+        finally:
+            cluster.remove()
+
+    def test_a_filter_that_scans_starves_nobody(self):
+        room = self.room()
+        postgres.sql(f"INSERT INTO rooms (room, last_seq) VALUES ('{room}', 400000); INSERT INTO messages (room, seq, id, handle, body, created_at) "
+                     f"SELECT '{room}', n, gen_random_uuid(), 'x', repeat('lorem ipsum ', 40), now() FROM generate_series(1, 400000) n", self.url)
+        slow = [self.gateway.post("Query.getMessages", {"room": room, "filter": "nowhere"}, timeout_s=30) for _ in range(4)]
+        for _ in range(20):
+            began = time.time()
+            self.assertEqual(len(self.gateway.page(room=room, last=50, before=self.gateway.page(room=room, last=1)[0]["cursor"])), 50)
+            self.gateway.create("x", room)
+            self.assertLess(time.time() - began, 1)
+        for call in slow:
+            error = self.refused("TIMEOUT", None, self.gateway.wait, call, 20)
+            self.assertEqual(error.extensions["outcome"], "none")
 
     def test_writer_connection_cut_in_mid_flight(self):
         room = self.room()
@@ -685,6 +813,85 @@ class Faults(WithStore):
         self.assertEqual(ok + limited, 30000)
         self.assert_dense(self.url, "flood", ok)
         gateway.close()
+
+
+class Network(unittest.TestCase):
+    """PostgreSQL over TCP by name, several hosts; the bus over TCP with keys."""
+
+    @classmethod
+    def setUpClass(cls):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            cls.port = probe.getsockname()[1]
+        cls.cluster = Postgres(cls.port)
+        cls.name = cls.cluster.database().split("/")[3].split("?")[0]
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.cluster.remove()
+
+    def works(self, url):
+        store = Store(url, scratch).start()
+        gateway = Gateway(store)
+        self.assertEqual(gateway.create("x", "network")["body"], "x")
+        gateway.close()
+        self.assertEqual(store.stop(), 0)
+        return store.log()
+
+    def test_a_host_name(self):
+        self.works(f"postgresql://parley@localhost:{self.port}/{self.name}")
+
+    def test_several_hosts(self):
+        down = "127.0.0.1:1"
+        self.works(f"postgresql://parley@{down},localhost:{self.port}/{self.name}?target_session_attrs=read-write")
+        self.works(f"postgresql://parley@localhost:{self.port},{down}/{self.name}?target_session_attrs=read-write")
+        self.works(f"host=no-such-host.invalid,localhost port={self.port} user=parley dbname={self.name}")
+        self.works(f"host={self.cluster.dir},localhost port={self.port} user=parley dbname={self.name}")
+
+    def test_a_host_that_swallows_packets(self):
+        with socket.socket() as hole:  # accepts and says nothing
+            hole.bind(("127.0.0.1", 0))
+            hole.listen(50)
+            self.works(f"postgresql://parley@127.0.0.1:{hole.getsockname()[1]},localhost:{self.port}/{self.name}")
+
+    def test_an_unknown_name_is_said(self):
+        store = Store("postgresql://parley@no-such-host.invalid/x", scratch).start(wait=False)
+        end = time.time() + 10
+        while "cannot resolve the host name" not in store.log() and time.time() < end:
+            time.sleep(0.05)
+        self.assertIn('cannot resolve the host name \\"no-such-host.invalid\\"', store.log())
+        self.assertEqual(store.stop(), 0)
+
+    def test_curve(self):
+        store = Store(f"postgresql://parley@localhost:{self.port}/{self.name}", scratch)
+        bus, events = Store.free_port(), Store.free_port()
+        store.bus, store.events = f"tcp://127.0.0.1:{bus}", f"tcp://127.0.0.1:{events}"
+        store.start()
+        gateway = Gateway(store, f"{store.keys}/gateway")
+        self.assertEqual(gateway.hello()["name"], "store")
+        gateway.subscribe("room/curve")
+        self.assertEqual(gateway.event_of_kind("head")["seq"], 0)
+        stranger = Gateway(store)
+        with self.assertRaises(NoAnswer):
+            stranger.hello(0.5)
+        subprocess.run([store.binary, "keygen", f"{store.dir}/other"], check=True, stdout=subprocess.DEVNULL)
+        shutil.copy(f"{store.keys}/gateway/services/store.pub", f"{store.dir}/other/gateway/services/store.pub")
+        impostor = Gateway(store, f"{store.dir}/other/gateway")
+        with self.assertRaises(NoAnswer):
+            impostor.hello(0.5)
+        for each in (gateway, stranger, impostor):
+            each.close()
+        self.assertEqual(store.stop(), 0)
+
+    def test_plain_tcp_only_when_said(self):
+        store = Store(f"postgresql://parley@localhost:{self.port}/{self.name}", scratch, args=["--plain-tcp"])
+        bus, events = Store.free_port(), Store.free_port()
+        store.bus, store.events = f"tcp://127.0.0.1:{bus}", f"tcp://127.0.0.1:{events}"
+        store.start()
+        gateway = Gateway(store)
+        self.assertEqual(gateway.hello()["name"], "store")
+        gateway.close()
+        self.assertEqual(store.stop(), 0)
 
 
 class Operating(unittest.TestCase):
