@@ -77,22 +77,11 @@ static void s_forget_tokens(auth_t *self)
     self->generation++;
 }
 
-static err_code_t s_remove(auth_t *self, size_t place)
-{
-    if (place == self->issuer_count)
-        return ERR_OK;
-    issuer_destroy(&self->issuers[place]);
-    self->issuers[place] = self->issuers[--self->issuer_count];
-    self->issuers[self->issuer_count] = NULL;
-    s_forget_tokens(self);
-    return ERR_OK;
-}
-
 err_code_t auth_set_issuer(auth_t *self, const char *service, const json_t *spec, err_t *err)
 {
     size_t place = s_find_service(self, service);
     if (!spec || json_is_null(spec))
-        return s_remove(self, place);
+        return ERR_OK;
     if (place < self->issuer_count && issuer_is(self->issuers[place], spec))
         return ERR_OK;
     err_t local = ERR_INIT;

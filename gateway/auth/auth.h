@@ -36,11 +36,11 @@ typedef struct auth auth_t;
 auth_t *auth_new(const auth_options_t *options);
 void auth_destroy(auth_t **self_p);
 
-/* What the manifest of a service says under `issuer` (proto/bus.md 3): {"iss", "clientId", "jwks"};
- * NULL: it issues no tokens (any more). Call it at every change of the manifests; nothing happens
- * when it says the same as before. Keys of a service that is away stay: do not call it with NULL
- * for that. ERR_CONFIG with a sentence for the log if it is broken or another service already
- * issues under this iss; what was there before stays. */
+/* What the manifest of a service says under `issuer` (proto/bus.md 3): {"iss", "clientId", "jwks"}.
+ * Call it at every change of the manifests; nothing happens when it says the same as before, nor
+ * with NULL: a store that just started has not read its keys yet, and those of its sisters stay
+ * good. Keys are withdrawn by a set without them. ERR_CONFIG with a sentence for the log if it is
+ * broken or another service already issues under this iss; what was there before stays. */
 err_code_t auth_set_issuer(auth_t *self, const char *service, const json_t *issuer, err_t *err);
 
 /* Are the keys of some issuer known? */

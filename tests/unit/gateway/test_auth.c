@@ -733,10 +733,16 @@ static void test_issuers(void **state)
     json_object_set_new(no_client, "clientId", json_string(""));
     s_set(auth, "store", no_client, ERR_CONFIG);
     s_accept(auth, token);
+    /* Nor does one that says nothing yet; an empty set takes the keys away. */
     s_set(auth, "store", NULL, ERR_OK);
+    s_accept(auth, token);
+    assert_int_equal(auth_generation(auth), 0);
+    json_t *empty = s_issuer(ISS, s_jwk(s_key, "k1"), NULL);
+    json_array_clear(json_object_get(json_object_get(empty, "jwks"), "keys"));
+    s_set(auth, "store", empty, ERR_OK);
+    assert_int_equal(auth_generation(auth), 1);
     assert_false(auth_has_issuer(auth));
     s_refuse_sized(auth, token, strlen(token), ERR_UNAVAILABLE, "no keys");
-    s_set(auth, "store", NULL, ERR_OK);
     free(token);
     auth_destroy(&auth);
 }
