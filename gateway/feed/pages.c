@@ -289,7 +289,10 @@ static void s_on_found(replay_t *replay, const replay_answer_t *answer, err_code
 static void s_on_retry_seek(void *arg)
 {
     seek_t *self = arg;
-    replay_start(&self->replay, false);
+    if (list_is_empty(&self->waiters))
+        s_destroy_seek(self);
+    else
+        replay_start(&self->replay, false);
 }
 
 static seek_t *s_new_seek(group_t *group, uint64_t wanted)

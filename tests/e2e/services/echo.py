@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """A whole Parley service: python3 echo.py ipc:///tmp/echo.ipc   (proto/bus.md; needs python3-zmq)
 
 It binds a ROUTER, answers HELLO with its schema and CALL with a result. A gateway uses it with

@@ -357,8 +357,10 @@ static void s_go_back_or_renew(void)
     for (int i = 0; i < READERS; i++)
         feed_unsubscribe(&s_readers[i].subscriber);
     world_tell_change();
-    world_flow();
-    world_pass(40000); /* streams are forgotten */
+    for (int i = 0; i < 2; i++) { /* nobody asks for them any more, and they are forgotten */
+        world_flow();
+        world_pass(40000);
+    }
     world_flow();
 }
 
