@@ -1,6 +1,5 @@
 #include "store/accounts/hasher.h"
 
-#include <assert.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
