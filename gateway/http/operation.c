@@ -363,9 +363,9 @@ static bool s_begin(operation_t *self, operation_done_fn done, void *arg)
     buffer_t response = BUFFER_INIT(RESPONSE_ERRORS_MAX);
     self->execution = gql_execution_new(self->document, self->operation, self->variables,
                                         &self->runner->options.limits, &response);
-    if (!self->execution)
-        s_finish_refused(self, &response);
     bool begun = self->execution != NULL;
+    if (!begun)
+        s_finish_refused(self, &response); /* and self is gone */
     buffer_free(&response);
     return begun;
 }
