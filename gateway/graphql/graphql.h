@@ -172,4 +172,17 @@ void gql_execution_render(gql_execution_t *self,
                           const char *cursor,
                           buffer_t *response);
 
+/* Does an event's rendering need calls to services, because fields with @resolve are selected below the root field?
+ * Then gql_execution_render gives an error for those, and gql_execution_start_event is the one to use. */
+bool gql_execution_event_needs_calls(const gql_execution_t *self);
+
+/* Renders one event with calls, as gql_execution_start runs a query: `done` gets the whole response. Of one execution
+ * only one event at a time; payload and cursor are borrowed for the call. */
+void gql_execution_start_event(gql_execution_t *self,
+                               const char *payload,
+                               size_t size,
+                               const char *cursor,
+                               const gql_host_t *host,
+                               void *arg);
+
 #endif

@@ -40,7 +40,7 @@ static bool s_args(gql_execution_t *self, const hole_t *hole, json_slice_t *args
         coerce_arguments(definition->arguments, definition->argument_count, hole->field->nodes[0],
                          &self->variables, &self->errors, hole->path, &out);
     if (ok) {
-        args->data = out.failed ? NULL : arena_memdup(self->arena, out.data, out.size);
+        args->data = out.failed ? NULL : arena_memdup(self->work, out.data, out.size);
         args->size = out.size;
         ok = args->data != NULL;
         self->errors.out_of_memory |= !ok;
@@ -58,7 +58,7 @@ s_batch(gql_execution_t *self, const batch_t *until, const hole_t *hole, json_sl
         if (batch->definition == definition && batch->args.size == args.size &&
             memcmp(batch->args.data, args.data, args.size) == 0)
             return batch;
-    batch_t *batch = arena_calloc(self->arena, 1, sizeof *batch);
+    batch_t *batch = arena_calloc(self->work, 1, sizeof *batch);
     if (!batch) {
         self->errors.out_of_memory = true;
         return NULL;
@@ -127,7 +127,7 @@ static bool s_parents(gql_execution_t *self, batch_t *batch)
     buffer_put_str(&out, "],\"args\":");
     buffer_put(&out, batch->args.data, batch->args.size);
     buffer_put_char(&out, '}');
-    batch->call.args.data = out.failed ? NULL : arena_memdup(self->arena, out.data, out.size);
+    batch->call.args.data = out.failed ? NULL : arena_memdup(self->work, out.data, out.size);
     batch->call.args.size = out.size;
     buffer_free(&out);
     self->errors.out_of_memory |= !batch->call.args.data;
@@ -190,6 +190,7 @@ void batches_free(gql_execution_t *self)
 {
     for (batch_t *batch = self->batches; batch; batch = batch->next)
         buffer_free(&batch->text.bytes);
+    self->batches = NULL;
 }
 
 /* ---- from answers to values ---- */
@@ -233,6 +234,15 @@ void batches_reject(gql_execution_t *self, batch_t *batch, const gql_failure_t *
         s_fail(self, hole, failure);
 }
 
+void batches_refuse(gql_execution_t *self)
+{
+    gql_failure_t failure = {.code = err_code_name(ERR_INTERNAL),
+                             .message = "The field cannot be resolved here."};
+    for (uint32_t i = 0; i < self->root_count; i++)
+        for (hole_t *hole = self->roots[i].text.first; hole; hole = hole->next)
+            s_fail(self, hole, &failure);
+}
+
 /* Is the item {"error": {…}} with no other member? */
 static bool s_is_error(json_slice_t item, json_slice_t *error)
 {
@@ -251,11 +261,11 @@ static void s_fail_item(gql_execution_t *self, hole_t *hole, json_slice_t error)
     size_t size;
     gql_failure_t failure = {.code = NULL, .message = NULL};
     if (json_get(error, "code", &value)) {
-        const char *code = json_string_decode(self->arena, value, &size);
+        const char *code = json_string_decode(self->work, value, &size);
         failure.code = err_code_name(err_code_from_name(code ? code : "", code ? size : 0));
     }
     if (json_get(error, "message", &value))
-        failure.message = json_string_decode(self->arena, value, NULL);
+        failure.message = json_string_decode(self->work, value, NULL);
     if (!json_get(error, "extensions", &failure.extensions))
         failure.extensions = (json_slice_t){.data = NULL};
     if (!failure.code)
@@ -285,7 +295,7 @@ void batches_resolve(gql_execution_t *self, batch_t *batch, const char *json, si
     if (s_count(json, size) != (long)batch->count) {
         gql_failure_t failure = {.code = err_code_name(ERR_INTERNAL)};
         failure.message =
-            arena_printf(self->arena, "Service \"%s\" gave no list of %u items for field \"%s\".",
+            arena_printf(self->work, "Service \"%s\" gave no list of %u items for field \"%s\".",
                          batch->call.service, batch->count, batch->call.field);
         if (!failure.message) {
             self->errors.out_of_memory = true;

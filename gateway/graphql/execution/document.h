@@ -36,6 +36,7 @@ struct gql_operation {
     uint32_t condition_count;
     bool *is_rendering; /* by index of the variable: does the response depend on it (and not only
                            the calls of root fields)? */
+    bool has_calls;     /* below the root: fields with @resolve */
     operation_plan_t *plans;
     uint32_t plan_count;
     bool is_weighed; /* complexity is known and does not depend on variables */

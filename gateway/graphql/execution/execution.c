@@ -97,6 +97,7 @@ gql_execution_t *execution_new(arena_t **arena_p,
         return NULL;
     }
     self->arena = arena;
+    self->work = arena;
     self->document = gql_document_ref(document);
     self->operation = (gql_operation_t *)(uintptr_t)operation;
     self->limits = *limits;
@@ -231,14 +232,14 @@ void execution_put_text(const text_t *text, size_t start, size_t end, buffer_t *
 
 static bool s_is_whole(const gql_execution_t *self)
 {
-    return self->root_count == 1 && !self->is_null && self->errors.count == 0 &&
+    return self->root_count == 1 && !self->cursor && !self->is_null && self->errors.count == 0 &&
            !self->errors.out_of_memory && !self->roots[0].text.first;
 }
 
 static void s_put_data(gql_execution_t *self, buffer_t *out)
 {
     if (self->is_null || self->errors.out_of_memory) {
-        buffer_put_str(out, "\"data\":null}");
+        buffer_put_str(out, "\"data\":null");
         return;
     }
     buffer_put_str(out, "\"data\":{");
@@ -247,7 +248,23 @@ static void s_put_data(gql_execution_t *self, buffer_t *out)
         buffer_put(out, root->field->key + (i == 0), root->field->key_size - (i == 0));
         execution_put_text(&root->text, root->start, root->text.bytes.size, out);
     }
-    buffer_put_str(out, "}}");
+    buffer_put_char(out, '}');
+}
+
+void execution_put_response(gql_execution_t *self, buffer_t *out)
+{
+    buffer_put_char(out, '{');
+    if (self->errors.count || self->errors.out_of_memory) {
+        field_errors_write(&self->errors, out);
+        buffer_put_char(out, ',');
+    }
+    s_put_data(self, out);
+    if (self->cursor) {
+        buffer_put_str(out, ",\"extensions\":{\"cursor\":");
+        buffer_put_json_string(out, self->cursor, strlen(self->cursor));
+        buffer_put_char(out, '}');
+    }
+    buffer_put_char(out, '}');
 }
 
 static void s_done(gql_execution_t *self)
@@ -261,13 +278,9 @@ static void s_done(gql_execution_t *self)
         buffer_put(out, "}}", 2);
     } else {
         size_t limit = self->limits.max_response_bytes;
-        *out = (buffer_t)BUFFER_INIT(limit ? limit + RESPONSE_SPARE_BYTES : SIZE_MAX / 4);
-        buffer_put_char(out, '{');
-        if (error_count) {
-            field_errors_write(&self->errors, out);
-            buffer_put_char(out, ',');
-        }
-        s_put_data(self, out);
+        buffer_clear(out);
+        out->limit = limit ? limit + RESPONSE_SPARE_BYTES : SIZE_MAX / 4;
+        execution_put_response(self, out);
     }
     if (out->failed) {
         static char failed[] = "{\"errors\":[{\"message\":\"The response is too large.\","
@@ -335,8 +348,7 @@ static void s_flush(gql_execution_t *self)
     self->issued = 0;
 }
 
-/* Goes as far as it can without an answer. May destroy the execution. */
-static void s_advance(gql_execution_t *self)
+void execution_advance(gql_execution_t *self)
 {
     while (self->waiting == 0) {
         if (!self->is_null && batches_schedule(self))
@@ -357,7 +369,7 @@ void gql_execution_start(gql_execution_t *self, const gql_host_t *host, void *ar
     self->host = host;
     self->host_arg = arg;
     self->is_started = true;
-    s_advance(self);
+    execution_advance(self);
 }
 
 static root_t *s_waiting_root(gql_execution_t *self, uint32_t index)
@@ -371,7 +383,7 @@ static void s_answered(gql_execution_t *self, bool *is_waiting)
     *is_waiting = false;
     self->waiting--;
     if (self->waiting == 0)
-        s_advance(self);
+        execution_advance(self);
 }
 
 void gql_execution_resolve(gql_execution_t *self, uint32_t index, const char *json, size_t size)

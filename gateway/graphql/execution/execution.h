@@ -34,6 +34,7 @@ struct batch {
 
 struct gql_execution {
     arena_t *arena;
+    arena_t *work; /* of what ends with the response: arena, or event_arena */
     gql_document_t *document;
     gql_operation_t *operation;
     plan_t *plan;
@@ -54,7 +55,8 @@ struct gql_execution {
     void *host_arg;
     buffer_t response;
     char *group_key;
-    arena_t *event_arena; /* of the event being rendered */
+    arena_t *event_arena;
+    const char *cursor; /* of the event being rendered; NULL: no event is */
 };
 
 /* gql_execution_new with an arena of the caller's making (taken, also on failure): for tests of
@@ -75,11 +77,17 @@ completion_t execution_completion(gql_execution_t *self, text_t *text, const cha
 /* Tells the host of a call that shall be made. */
 void execution_issue(gql_execution_t *self, const gql_call_t *call);
 
+/* Goes as far as it can without an answer. May destroy the execution. */
+void execution_advance(gql_execution_t *self);
+
 /* Null came up to `data`: no more errors, no more calls. */
 void execution_nullify(gql_execution_t *self);
 
 /* Bytes that the response may still grow by. */
 size_t execution_room(const gql_execution_t *self);
+
+/* Appends the whole response. */
+void execution_put_response(gql_execution_t *self, buffer_t *out);
 
 /* Appends the text from `start` to `end` with the values of its holes. */
 void execution_put_text(const text_t *text, size_t start, size_t end, buffer_t *out);
@@ -92,6 +100,8 @@ bool batches_schedule(gql_execution_t *self);
 batch_t *batches_find(gql_execution_t *self, uint32_t index);
 void batches_resolve(gql_execution_t *self, batch_t *batch, const char *json, size_t size);
 void batches_reject(gql_execution_t *self, batch_t *batch, const gql_failure_t *failure);
+/* Makes an error of each hole: there is nobody to call. */
+void batches_refuse(gql_execution_t *self);
 void batches_free(gql_execution_t *self);
 
 #endif

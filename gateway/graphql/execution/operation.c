@@ -38,12 +38,30 @@ static void s_note_conditions(survey_t *self, const ast_directives_t *directives
     }
 }
 
+/* Is the field resolved by a call, in the type that it is selected on or in one of its possible
+ * types? */
+static bool s_is_call(const ast_selection_set_t *set, const ast_field_t *field)
+{
+    if (field->definition->is_resolved)
+        return true;
+    if (!schema_type_is_abstract(set->type) || field->definition->kind != SCHEMA_FIELD_PLAIN)
+        return false;
+    for (uint32_t i = 0; i < set->type->possible_count; i++) {
+        const schema_field_t *own = schema_type_own_field(set->type->possible[i], field->name);
+        if (own && own->is_resolved)
+            return true;
+    }
+    return false;
+}
+
 static void s_survey(survey_t *self, const ast_selection_set_t *set, bool at_root)
 {
     for (uint32_t i = 0; i < set->count; i++) {
         const ast_selection_t *node = &set->items[i];
         s_note_conditions(self, &node->directives);
         if (node->kind == AST_FIELD) {
+            if (!at_root && s_is_call(set, &node->field))
+                self->operation->has_calls = true;
             for (uint32_t a = 0; a < node->field.argument_count && !at_root; a++)
                 s_note(self, &node->field.arguments[a].value, self->in_response);
             if (node->field.set)
@@ -72,8 +90,7 @@ bool operation_ready(gql_operation_t *self)
     };
     if (!conditions || !survey.in_condition || !survey.in_response || !survey.visited)
         return false;
-    if (operation->variable_count)
-        s_survey(&survey, operation->set, true);
+    s_survey(&survey, operation->set, true);
     self->condition_count = 0;
     for (uint32_t i = 0; i < operation->variable_count; i++) {
         if (survey.in_condition[i])

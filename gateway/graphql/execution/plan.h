@@ -39,9 +39,10 @@ struct plan_field {
     plan_source_t source;
     plan_shape_t shape;
     bool non_null;
-    uint32_t slot;      /* PLAN_MEMBER: index into the set's slots */
-    int introspection;  /* PLAN_INTROSPECTION: which field (introspection/introspection.h) */
-    const name_t *name; /* the response name */
+    uint32_t slot;     /* PLAN_MEMBER: index into the set's slots */
+    json_slice_t kept; /* PLAN_INTROSPECTION: the value, once asked for, if it is always the same */
+    int introspection; /* PLAN_INTROSPECTION: which field (introspection/meta_fields.h) */
+    const name_t *name;                  /* the response name */
     const schema_field_t *definition;    /* of the object type */
     const schema_type_t *parent;         /* the object type */
     const ast_selection_t *const *nodes; /* merged; the first one's arguments count */

@@ -74,52 +74,59 @@ const char *gql_execution_group_key(const gql_execution_t *const_self)
     return self->group_key ? self->group_key : "";
 }
 
-/* Fields with @resolve cannot be asked for here: they are null, or an error. */
-static void s_close_holes(gql_execution_t *self, text_t *text)
-{
-    for (const hole_t *hole = text->first; hole; hole = hole->next)
-        field_errors_addf(&self->errors, hole->field, hole->path, ERR_INTERNAL,
-                          "Field \"%s\" cannot be resolved in an event.",
-                          hole->field->definition->coordinate);
-}
+/* ---- events ---- */
 
-static void s_put_event(gql_execution_t *self, const root_t *root, bool is_null, buffer_t *out)
+/* Forgets the event before and completes this one's payload. */
+static void s_complete(gql_execution_t *self, const char *payload, size_t size, const char *cursor)
 {
-    buffer_put_char(out, '{');
-    if (self->errors.count || self->errors.out_of_memory) {
-        field_errors_write(&self->errors, out);
-        buffer_put_char(out, ',');
+    root_t *root = s_root(self);
+    if (self->event_arena)
+        arena_reset(self->event_arena);
+    else
+        self->event_arena = arena_new(EVENT_MAX_BYTES);
+    batches_free(self);
+    self->work = self->event_arena;
+    self->errors = (field_errors_t){.arena = self->work, .limit = self->limits.max_errors};
+    self->cursor = arena_memdup(self->work, cursor, strlen(cursor));
+    self->is_null = false;
+    self->waiting = self->issued = 0;
+    self->call_count = self->next_root = self->root_count;
+    if (!self->cursor || !root) { /* gql_execution_source would have refused */
+        self->cursor = "";
+        execution_nullify(self);
+        return;
     }
-    buffer_put_str(out, "\"data\":");
-    if (is_null || self->errors.out_of_memory) {
-        buffer_put_str(out, "null");
-    } else {
-        buffer_put_char(out, '{');
-        buffer_put(out, root->field->key + 1, root->field->key_size - 1);
-        execution_put_text(&root->text, 0, root->text.bytes.size, out);
-        buffer_put_char(out, '}');
-    }
+    buffer_clear(&root->text.bytes);
+    root->text.first = root->text.last = NULL;
+    self->root_scheduled[0] = NULL;
+    root->text.bytes.limit = execution_room(self);
+    completion_t completion = execution_completion(self, &root->text, root->call.service);
+    if (!complete_field(&completion, root->field, &root->path, payload, size))
+        execution_nullify(self);
 }
 
 void gql_execution_render(
     gql_execution_t *self, const char *payload, size_t size, const char *cursor, buffer_t *response)
 {
-    root_t *root = s_root(self);
-    if (!self->event_arena)
-        self->event_arena = arena_new(EVENT_MAX_BYTES);
-    self->errors = (field_errors_t){.arena = self->event_arena, .limit = self->limits.max_errors};
-    bool is_null = true;
-    if (root) {
-        buffer_clear(&root->text.bytes);
-        root->text.first = root->text.last = NULL;
-        root->text.bytes.limit = execution_room(self);
-        completion_t completion = execution_completion(self, &root->text, root->call.service);
-        is_null = !complete_field(&completion, root->field, &root->path, payload, size);
-        s_close_holes(self, &root->text);
-    }
-    s_put_event(self, root, is_null, response);
-    buffer_put_str(response, ",\"extensions\":{\"cursor\":");
-    buffer_put_json_string(response, cursor, strlen(cursor));
-    buffer_put_str(response, "}}");
-    arena_reset(self->event_arena);
+    s_complete(self, payload, size, cursor);
+    batches_refuse(self);
+    execution_put_response(self, response);
+}
+
+bool gql_execution_event_needs_calls(const gql_execution_t *self)
+{
+    return self->operation->has_calls;
+}
+
+void gql_execution_start_event(gql_execution_t *self,
+                               const char *payload,
+                               size_t size,
+                               const char *cursor,
+                               const gql_host_t *host,
+                               void *arg)
+{
+    s_complete(self, payload, size, cursor);
+    self->host = host;
+    self->host_arg = arg;
+    execution_advance(self);
 }

@@ -441,18 +441,35 @@ static bool s_type_by_name(introspection_t *self, plan_field_t *field, const pat
     return s_put_named(self, field, schema_type_by_text(self->plan->schema, name, size), path);
 }
 
+/* Without variables the value is always the same, as long as the plan lives. */
+static void s_keep(introspection_t *self, plan_field_t *field, size_t start)
+{
+    size_t size = self->out->size - start;
+    if (self->plan->operation->operation.variable_count > 0)
+        return;
+    field->kept.data = arena_memdup(self->plan->arena, self->out->data + start, size);
+    field->kept.size = size;
+}
+
 bool introspect(introspection_t *self, plan_field_t *field, const path_t *path)
 {
     size_t mark = self->out->size;
-    bool ok = field->introspection == META_QUERY_TYPE
-                  ? s_type_by_name(self, field, path)
-                  : s_put_object(self, field, (subject_t){.schema = self->plan->schema}, path);
-    if (ok && !self->out->failed)
+    bool ok = true;
+    if (field->kept.data)
+        buffer_put(self->out, field->kept.data, field->kept.size);
+    else if (field->introspection == META_QUERY_TYPE)
+        ok = s_type_by_name(self, field, path);
+    else
+        ok = s_put_object(self, field, (subject_t){.schema = self->plan->schema}, path);
+    if (ok && !self->out->failed) {
+        if (!field->kept.data)
+            s_keep(self, field, mark);
         return true;
+    }
     if (self->out->failed) {
         self->out->failed = false;
         field_errors_addf(self->errors, field, path, ERR_LIMIT_EXCEEDED,
-                          "The response is larger than the limit of %zu bytes.", self->out->limit);
+                          "The response is larger than the limit of %zu bytes.", self->limit_bytes);
     }
     self->out->size = mark;
     if (field->non_null)

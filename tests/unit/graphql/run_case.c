@@ -68,6 +68,16 @@ static void s_fault(void *arg, const gql_call_t *call, const char *message)
     json_array_append_new(self->faults, json_sprintf("%s: %s", call->field, message));
 }
 
+/* An event is rendered: the execution goes on to the next. */
+static void s_event_done(void *arg, const buffer_t *response, size_t error_count)
+{
+    host_t *self = arg;
+    (void)error_count;
+    self->response = s_parse(response->data, response->size);
+}
+
+static const gql_host_t s_event_host = {
+    .call = s_call, .flush = s_flush, .done = s_event_done, .fault = s_fault};
 static const gql_host_t s_host = {
     .call = s_call, .flush = s_flush, .done = s_done, .fault = s_fault};
 
@@ -129,9 +139,8 @@ static void s_answer(host_t *self, const gql_call_t *call)
     free(exact);
 }
 
-static void s_run(host_t *self, bool reverse)
+static void s_answer_all(host_t *self, bool reverse)
 {
-    gql_execution_start(self->execution, &s_host, self);
     while (self->pending_count) {
         const gql_call_t *call = self->pending[reverse ? self->pending_count - 1 : 0];
         self->pending_count--;
@@ -142,7 +151,26 @@ static void s_run(host_t *self, bool reverse)
     }
 }
 
-static void s_render(host_t *self, const json_t *events, json_t *result)
+/* The response to one event, with calls or without. */
+static json_t *s_event(host_t *self, const char *text, bool with_calls)
+{
+    json_t *response = NULL;
+    if (with_calls) {
+        gql_execution_start_event(self->execution, text, strlen(text), "cursor", &s_event_host,
+                                  self);
+        s_answer_all(self, false);
+        response = self->response;
+        self->response = NULL;
+    } else {
+        buffer_t out = BUFFER_INIT(LIMIT);
+        gql_execution_render(self->execution, text, strlen(text), "cursor", &out);
+        response = s_parse(out.data, out.size);
+        buffer_free(&out);
+    }
+    return response;
+}
+
+static void s_render(host_t *self, const json_t *events, bool with_calls, json_t *result)
 {
     buffer_t response = BUFFER_INIT(LIMIT);
     const gql_call_t *source = gql_execution_source(self->execution, &response);
@@ -161,9 +189,7 @@ static void s_render(host_t *self, const json_t *events, json_t *result)
         json_t *raw = json_object_get(event, "$text");
         char *text = raw ? strdup(json_string_value(raw))
                          : json_dumps(event, JSON_ENCODE_ANY | JSON_COMPACT);
-        buffer_clear(&response);
-        gql_execution_render(self->execution, text, strlen(text), "cursor", &response);
-        json_array_append_new(responses, s_parse(response.data, response.size));
+        json_array_append_new(responses, s_event(self, text, with_calls));
         free(text);
     }
     json_object_set_new(result, "events", responses);
@@ -210,9 +236,14 @@ static void s_execute(host_t *host,
     if (!host->execution)
         host->response = s_parse(response.data, response.size);
     else if (gql_operation_kind(operation) == GQL_SUBSCRIPTION)
-        s_render(host, json_object_get(test_case, "events"), result);
-    else
-        s_run(host, order && strcmp(order, "reverse") == 0);
+        s_render(host, json_object_get(test_case, "events"),
+                 gql_execution_event_needs_calls(host->execution) &&
+                     !json_is_false(json_object_get(test_case, "event_calls")),
+                 result);
+    else {
+        gql_execution_start(host->execution, &s_host, host);
+        s_answer_all(host, order && strcmp(order, "reverse") == 0);
+    }
     buffer_free(&response);
 }
 

@@ -16,6 +16,7 @@
  *               for a batch, a map from the text of a parent to the item, as {"$batch": {…}}
  *   order       "reverse" to answer the last call first (optional)
  *   events      for a subscription: payloads of events, in order
+ *   event_calls false to render events without calls also where they need some
  * The result is a new reference to
  *   {"response": …, "calls": [[{"field", "service", "args", "selection"}, …], …], "faults": […],
  * "takes": …} calls being one list for each flush; for a subscription, "source" is its call and
