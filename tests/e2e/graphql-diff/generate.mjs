@@ -356,3 +356,160 @@ export function mangled(seed) {
     }
     return text.toWellFormed ? text.toWellFormed() : text;
 }
+
+// ---- schemas ----
+class SchemaGenerator {
+    constructor(seed, wrong) {
+        this.r = random(seed);
+        this.wrong = wrong;
+        const { r } = this;
+        const some = (prefix, n) => Array.from({ length: n }, (_, i) => `${prefix}${i}`);
+        this.objects = ['Query', ...some('Obj', 1 + r.below(3))];
+        this.interfaces = some('Int', r.below(3));
+        this.unions = some('Uni', r.below(2));
+        this.enums = some('Enu', 1 + r.below(2));
+        this.inputs = some('Inp', 1 + r.below(3));
+        this.scalars = some('Sca', r.below(2));
+        this.parents = {};
+        this.interfaces.forEach((name, i) => { this.parents[name] = i > 0 && r.chance(0.4) ? [this.interfaces[i - 1]] : []; });
+    }
+
+    bad() {
+        return this.r.chance(this.wrong);
+    }
+
+    wrap(type, depth = 0) {
+        const { r } = this;
+        const choice = r.next();
+        if (depth < 3 && choice < 0.2) return this.wrap(`[${this.bang(type)}]`, depth + 1);
+        return this.bang(type);
+    }
+
+    bang(type) {
+        return !type.endsWith('!') && this.r.chance(0.3) ? `${type}!` : type;
+    }
+
+    output() {
+        const { r } = this;
+        if (this.bad()) return r.pick(['Nope', ...this.inputs]);
+        return this.wrap(r.pick(['Int', 'String', 'Float', 'Boolean', 'ID', ...this.objects, ...this.interfaces, ...this.unions, ...this.enums, ...this.scalars]));
+    }
+
+    inputType(nullable = false) {
+        const { r } = this;
+        if (this.bad()) return r.pick(['Nope', 'Query']);
+        const type = r.pick(['Int', 'String', 'Float', 'Boolean', 'ID', ...this.inputs, ...this.enums, ...this.scalars]);
+        return nullable ? type : this.wrap(type);
+    }
+
+    description(indent) {
+        const { r } = this;
+        if (!r.chance(0.3)) return '';
+        return indent + r.pick(['"short"', '"with \\"quotes\\" and \\\\ and \\n new line"', '"""block"""', `"""\n${indent}two\n${indent}  lines\n${indent}"""`, '"é😀"', '""', '"ends with quote\\""', '"ends with slash\\\\"', '" leading"', '"tab\\t"', '"\\u0007"', '"a\\n\\nb"', '"a\\n b"', `"${'long '.repeat(16)}"`, '"""has \\""" inside"""']) + `\n${indent}`;
+    }
+
+    value(type, depth = 0) {
+        const { r } = this;
+        if (this.bad()) return r.pick(['1', '"x"', 'true', 'null', 'NOPE', '{a: 1}', '[1]', '1.5']);
+        if (type.endsWith('!')) return this.value(type.slice(0, -1), depth);
+        if (r.chance(0.1)) return 'null';
+        if (type.startsWith('[')) return r.chance(0.2) ? this.value(type.slice(1, -1), depth) : `[${Array.from({ length: r.below(4) }, () => this.nonNull(type.slice(1, -1), depth)).join(', ')}]`;
+        if (type.startsWith('Inp')) return depth > 1 ? '{}' : r.pick(['{}', `{f0: ${r.pick(['1', 'null', '"x"'])}}`]);
+        if (type.startsWith('Enu')) return r.pick(['A0', 'A1']);
+        if (type.startsWith('Sca')) return r.pick(['1', '"x"', '{ a: [1, {b: E}] }', '"""block\n  text"""', `["${'a'.repeat(30)}", "${'b'.repeat(30)}", {cccccccccccccccccccc: "${'d'.repeat(12)}"}]`]);
+        return { Int: r.pick(['0', '-5', '2147483647']), String: r.pick(['"x"', '"\\n\\u00e9\\u0007"', '"""a"b"""', '"😀"']), Float: r.pick(['1', '1.50', '-2e5']), Boolean: 'true', ID: r.pick(['1', '"id"']) }[type] ?? '1';
+    }
+
+    nonNull(type, depth) {
+        for (;;) {
+            const value = this.value(type, depth + 1);
+            if (value !== 'null' || !type.endsWith('!') || this.bad()) return value;
+        }
+    }
+
+    input(name, indent, directives = '') {
+        const { r } = this;
+        const type = this.inputType();
+        let text = `${this.description(indent)}${name}: ${type}`;
+        const optional = !type.endsWith('!') || r.chance(0.3);
+        if (optional && r.chance(0.4)) text += ` = ${this.nonNull(type, 0)}`;
+        else if (type.endsWith('!')) return `${text}${directives}`;
+        if (r.chance(0.1)) text += r.pick([' @deprecated', ' @deprecated(reason: "why \\"not\\"")', ' @deprecated(reason: "")']);
+        return text + directives;
+    }
+
+    args(indent) {
+        const { r } = this;
+        if (!r.chance(0.4)) return '';
+        const names = Array.from({ length: 1 + r.below(3) }, (_, i) => `a${this.bad() ? 0 : i}`);
+        return `(${names.map((name) => this.input(name, indent + '  ')).join(r.pick([', ', '\n']))})`;
+    }
+
+    fields(own, extra) {
+        const { r } = this;
+        const names = [...new Set([...own, ...Array.from({ length: extra }, (_, i) => `f${i}`)])];
+        if (this.bad()) names.push(r.pick(['f0', '__f', 'f1']));
+        if (this.bad()) names.shift();
+        return names.map((name) => {
+            const fixed = /^i\d/.test(name);
+            const type = fixed && !this.bad() ? 'Int' : this.output();
+            return `${this.description('  ')}  ${name}${fixed && !this.bad() ? '' : this.args('  ')}: ${type}${!fixed && r.chance(0.1) ? ' @deprecated' : ''}`;
+        }).join('\n');
+    }
+
+    implementing() {
+        const { r } = this;
+        const all = new Set();
+        for (const name of this.interfaces) if (r.chance(0.4)) [name, ...this.closure(name)].forEach((n) => all.add(n));
+        if (this.bad() && this.interfaces.length) all.add(r.pick(this.interfaces));
+        if (this.bad()) all.add('Query');
+        return [...all];
+    }
+
+    closure(name) {
+        return (this.parents[name] ?? []).flatMap((parent) => [parent, ...this.closure(parent)]);
+    }
+
+    object(kind, name) {
+        const interfaces = kind === 'interface' ? [...new Set(this.closure(name))] : this.implementing();
+        const own = [...(kind === 'interface' ? [`i${name.slice(3)}`] : []), ...interfaces.flatMap((i) => [`i${i.slice(3)}`])];
+        return `${this.description('')}${kind} ${name}${interfaces.length ? ` implements ${interfaces.join(' & ')}` : ''}${this.applied('OBJECT')} {\n${this.fields(own, kind === 'type' || this.bad() ? 1 + this.r.below(3) : 0)}\n}`;
+    }
+
+    applied(place) {
+        const { r } = this;
+        if (!r.chance(0.1)) return '';
+        if (this.bad()) return r.pick([' @nope', ' @skip(if: true)', ' @note @note', ' @note(lvl: 1)', ' @must', ' @deprecated']);
+        return place === 'OBJECT' ? r.pick([' @note', ' @note(level: 2)', ' @must(n: 1) @must(n: 2)']) : ' @note';
+    }
+
+    schema() {
+        const { r } = this;
+        const parts = [
+            'directive @note(level: Int = 1) on OBJECT | INTERFACE | UNION | ENUM | INPUT_OBJECT | SCALAR | SCHEMA',
+            `${this.description('')}directive @must(n: Int!) repeatable on OBJECT | INTERFACE | ENUM | SCALAR`,
+            `${this.description('')}directive @gen${this.args('')} on FIELD | ${r.pick(['QUERY', 'MUTATION', 'ENUM_VALUE'])}`,
+            ...this.interfaces.map((name) => this.object('interface', name)),
+            ...this.objects.map((name) => this.object('type', name)),
+            ...this.unions.map((name) => `${this.description('')}union ${name}${this.applied('UNION')} = ${r.chance(0.5) ? '| ' : ''}${[...new Set([r.pick(this.objects), r.pick(this.bad() ? [...this.enums, 'Nope'] : this.objects)])].join(' | ')}`),
+            ...this.enums.map((name) => `${this.description('')}enum ${name}${this.applied('ENUM')} { A0 ${this.description('  ')} A1${r.chance(0.2) ? ' @deprecated(reason: "old")' : ''} ${this.bad() ? r.pick(['A0', '__A', 'A1 @note']) : ''}}`),
+            ...this.inputs.map((name) => r.chance(0.2)
+                ? `input ${name} @oneOf { f0: ${this.inputType(!this.bad())} f1: ${this.inputType(true)}${this.bad() ? ' = null' : ''} }`
+                : `${this.description('')}input ${name}${this.applied('INPUT_OBJECT')} {\n${Array.from({ length: 1 + r.below(3) }, (_, i) => `  ${this.input(`f${this.bad() ? 0 : i}`, '  ')}`).join('\n')}\n}`),
+            ...this.scalars.map((name) => `${this.description('')}scalar ${name}${r.chance(0.4) ? ' @specifiedBy(url: "https://x.y/z")' : ''}`),
+        ];
+        if (r.chance(0.3)) parts.push(r.pick(['extend type Query { late: Int }', 'extend enum Enu0 { B }', 'extend input Inp0 { late: Int }', 'extend type Query @note', 'extend type Obj0 { late: [Query!] }']));
+        if (this.bad()) parts.push(r.pick(['extend type Nope { a: Int }', 'extend enum Query { A }', 'type Query { again: Int }', 'enum Enu0 { C }', 'extend type Query { f0: Int }', 'directive @note on FIELD', 'schema { query: Nope }', 'type Empty', 'input Bad { a: Bad! }', 'input Bad @oneOf { a: Bad }', 'input X { y: Y! } input Y { x: X! }', 'union None', 'scalar __S', 'input D { d: D = {} }']));
+        if (r.chance(0.15)) parts.push(r.pick(['type Mutation { m: Int }', 'schema { query: Query mutation: Obj0 }', '"root" schema { query: Query }', 'schema @note { query: Query }', 'type Subscription { s: Query }']));
+        for (let i = parts.length - 1; i > 0; i--) {
+            const j = r.below(i + 1);
+            [parts[i], parts[j]] = [parts[j], parts[i]];
+        }
+        return parts.join('\n');
+    }
+}
+
+export function schema(seed) {
+    const wrong = [0, 0.002, 0.008, 0.03][seed % 4];
+    return new SchemaGenerator(seed, wrong).schema();
+}

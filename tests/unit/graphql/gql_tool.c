@@ -1,7 +1,7 @@
 /* Verdicts of the engine's front half, for comparison with graphql-js: reads lines of JSON
  * {"sdl": "…" or [{"service": "…", "sdl": "…"}], "document": "…", "print": true}
- * and answers each with one line {"schema": null or "error", "print": "…", "errors": [{message, rule, code, locations}]}.
- * The schema of the line before is kept when a line has no sdl. */
+ * and answers each with one line {"schema": null or "error", "print": "…", "errors": [{message,
+ * rule, code, locations}]}. The schema of the line before is kept when a line has no sdl. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,20 +35,11 @@ static json_t *s_errors(const gql_errors_t *errors)
     for (const gql_error_t *error = errors->first; error; error = error->next) {
         json_t *locations = json_array();
         for (uint32_t i = 0; i < error->location_count; i++)
-            json_array_append_new(locations,
-                                  json_pack("[ii]",
-                                            (int)error->locations[i].line,
-                                            (int)error->locations[i].column));
-        json_array_append_new(list,
-                              json_pack("{ss ss ss so}",
-                                        "message",
-                                        error->message,
-                                        "rule",
-                                        error->rule ? error->rule : "",
-                                        "code",
-                                        err_code_name(error->code),
-                                        "locations",
-                                        locations));
+            json_array_append_new(locations, json_pack("[ii]", (int)error->locations[i].line,
+                                                       (int)error->locations[i].column));
+        json_array_append_new(list, json_pack("{ss ss ss so}", "message", error->message, "rule",
+                                              error->rule ? error->rule : "", "code",
+                                              err_code_name(error->code), "locations", locations));
     }
     return list;
 }
@@ -72,12 +63,9 @@ static json_t *s_check(const schema_t *schema, const json_t *line)
                                   .max_directives = s_limit(line, "directives"),
                                   .introspection =
                                       !json_is_false(json_object_get(line, "introspection"))};
-    ast_document_t *document = parser_parse_document(arena,
-                                                     names_new(arena),
-                                                     json_string_value(text),
-                                                     json_string_length(text),
-                                                     &limits,
-                                                     &errors);
+    ast_document_t *document =
+        parser_parse_document(arena, names_new(arena), json_string_value(text),
+                              json_string_length(text), &limits, &errors);
     if (document)
         validate_document(schema, document, &options, scratch, &errors);
     json_t *list = s_errors(&errors);

@@ -1,0 +1,60 @@
+// The engine's verdicts beside graphql-js's: the same rule at the same places, for thousands of generated documents, and
+// the same schemas, printed alike. Seeds are fixed; PARLEY_DIFF_COUNT and PARLEY_DIFF_SEED widen the run by hand.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { buildSchema } from 'graphql';
+import { document, mangled, schema as makeSchema, SDL } from './generate.mjs';
+import { Tool, toolPath } from './tool.mjs';
+import { actual, expected, expectedSchema, keys } from './verdict.mjs';
+
+const COUNT = Number(process.env.PARLEY_DIFF_COUNT ?? 2500);
+const FIRST = Number(process.env.PARLEY_DIFF_SEED ?? 1);
+const MAX_ERRORS = 100;
+const skip = toolPath() ? false : 'gql_tool is not built (set PARLEY_GQL_TOOL)';
+
+async function compareDocuments(make) {
+    const tool = new Tool();
+    const schema = buildSchema(SDL);
+    const rules = new Set();
+    let valid = 0;
+    assert.equal((await tool.ask({ sdl: SDL })).schema, null);
+    for (let seed = FIRST; seed < FIRST + COUNT; seed++) {
+        const text = make(seed);
+        const want = expected(schema, text);
+        const got = actual(await tool.ask({ document: text }));
+        if (want.errors.length >= MAX_ERRORS) continue;
+        assert.equal(got.syntax, want.syntax, `seed ${seed}\n${text}`);
+        assert.deepEqual(keys(got), keys(want), `seed ${seed}\n${text}`);
+        if (!want.errors.length) valid++;
+        for (const { rule } of want.errors) rules.add(rule);
+    }
+    tool.close();
+    return { valid, rules };
+}
+
+test('generated documents get the same verdict', { skip }, async () => {
+    const { valid, rules } = await compareDocuments(document);
+    assert.ok(valid > COUNT / 10, `only ${valid} valid documents`);
+    assert.ok(rules.size >= 25, `only ${rules.size} rules came up: ${[...rules].sort()}`);
+});
+
+test('mangled documents get the same syntax errors', { skip }, async () => {
+    const { rules } = await compareDocuments(mangled);
+    assert.ok(rules.has(''));
+});
+
+test('generated schemas are accepted, refused and printed alike', { skip }, async () => {
+    const tool = new Tool();
+    let valid = 0;
+    for (let seed = FIRST; seed < FIRST + COUNT; seed++) {
+        const sdl = makeSchema(seed);
+        const want = expectedSchema(sdl);
+        const got = await tool.ask({ sdl, print: true });
+        assert.equal(got.schema === null, want.error === null, `seed ${seed}\n${sdl}\n${want.error}\n${got.schema}`);
+        if (want.error !== null) continue;
+        valid++;
+        assert.equal(got.print, want.print, `seed ${seed}`);
+    }
+    tool.close();
+    assert.ok(valid > COUNT / 10 && valid < COUNT * 0.9, `${valid} of ${COUNT} were valid`);
+});
