@@ -186,8 +186,8 @@ test('a lost connection is shown and heals without hole or repetition', async ()
 test('older messages come when one scrolls up, and the place survives new messages and a reload', async () => {
   const room = newRoom('history');
   const { token } = await signUp(system.url);
-  for (let i = 0; i < 180; i += 60) {
-    const body = Array.from({ length: 60 }, (_, k) => `m${k}: createMessage(room: $room, body: "line ${i + k}") { cursor }`).join('\n');
+  for (let i = 0; i < 180; i += 45) {
+    const body = Array.from({ length: 45 }, (_, k) => `m${k}: createMessage(room: $room, body: "line ${i + k}") { cursor }`).join('\n');
     await data(system.url, { query: `mutation ($room: String) { ${body} }`, variables: { room }, token });
   }
   const ann = await browser.person('ann', { room });
