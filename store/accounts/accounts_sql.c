@@ -13,8 +13,6 @@ s_read(const account_run_t *run, const pg_statement_t *statement, const pg_param
     pg_link_read(run->link, statement, params, run->deadline_ms, run->fn, run->arg);
 }
 
-#define THIRTY_DAYS "clock_timestamp() + interval '30 days'"
-
 static const Oid s_sign_up_types[] = {PG_UUID,      PG_TEXT_TYPE, PG_TEXT_TYPE, PG_TEXT_TYPE,
                                       PG_TEXT_TYPE, PG_UUID,      PG_TEXT_TYPE, PG_BYTEA};
 static const pg_statement_t s_sign_up = {
@@ -22,7 +20,8 @@ static const pg_statement_t s_sign_up = {
     .sql = "WITH a AS (INSERT INTO accounts (id, handle, handle_key, email, password_hash)"
            " VALUES ($1, $2, account_handle_key($3), $4, $5) RETURNING id)"
            " INSERT INTO sessions (id, account_id, client_id, token_hash, expires_at)"
-           " SELECT $6, a.id, $7, $8, " THIRTY_DAYS " FROM a RETURNING created_at, $2",
+           " SELECT $6, a.id, $7, $8, clock_timestamp() + interval '30 days' FROM a RETURNING "
+           "created_at, $2",
     .param_count = 8,
     .types = s_sign_up_types,
     .binary_results = true,
@@ -67,7 +66,8 @@ static const pg_statement_t s_sign_in = {
     .sql = "WITH a AS (SELECT id, handle FROM accounts"
            " WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL),"
            " s AS (INSERT INTO sessions (id, account_id, client_id, token_hash, expires_at)"
-           " SELECT $3, a.id, $4, $5, " THIRTY_DAYS " FROM a RETURNING created_at)"
+           " SELECT $3, a.id, $4, $5, clock_timestamp() + interval '30 days' FROM a RETURNING "
+           "created_at)"
            " SELECT s.created_at, a.handle FROM s, a",
     .param_count = 5,
     .types = s_sign_in_types,
@@ -87,30 +87,32 @@ void account_sql_sign_in(const account_run_t *run,
     s_run(run, &s_sign_in, params);
 }
 
-/* $2 is the session's token and is to be replaced by $3, whose sealed form is $4. */
-#define ROTATES_NOW "s.rotates AND s.token_hash = $2"
-#define IF_ROTATES_NOW(then, otherwise)                                                            \
-    " CASE WHEN " ROTATES_NOW " THEN " then " ELSE " otherwise " END"
-#define IF_REUSED(then)                                                                            \
-    " CASE WHEN s.token_hash = $2"                                                                 \
-    " OR (s.previous_hash = $2 AND s.previous_until > clock_timestamp())"                          \
-    " THEN NULL ELSE " then " END"
-
+/* $2 is the hash of the token that was shown, $3 that of its successor, $4 the successor sealed. */
 static const Oid s_refresh_types[] = {PG_UUID, PG_BYTEA, PG_BYTEA, PG_BYTEA};
 static const pg_statement_t s_refresh = {
     .name = "account_refresh",
-    .sql = "UPDATE sessions s SET refreshed_at = clock_timestamp()"
-           ", token_hash =" IF_ROTATES_NOW("$3", "s.token_hash") ", previous_hash =" IF_ROTATES_NOW("$2", "s.previous_hash") ", previous_until =" IF_ROTATES_NOW("clock_timestamp() + interval '60 seconds'", "s.previous_until") ", successor =" IF_ROTATES_NOW(
-               "$4",
-               "s.successor") ", expires_at =" IF_ROTATES_NOW(THIRTY_DAYS,
-                                                              "s.expires_at") ", ended_at "
-                                                                              "=" IF_REUSED("clock_"
-                                                                                            "timest"
-                                                                                            "amp()") ", ended_by =" IF_REUSED("'reuse'") " FROM accounts a WHERE s.id = $1 AND s.ended_at IS NULL"
-                                                                                                                                         " AND s.expires_at > clock_timestamp()"
-                                                                                                                                         " AND a.id = s.account_id AND a.disabled_at IS NULL"
-                                                                                                                                         " RETURNING s.created_at, a.handle, a.id, s.token_hash = $3, s.ended_at IS NOT NULL,"
-                                                                                                                                         " s.rotates, s.successor",
+    .sql = "UPDATE sessions s SET refreshed_at = clock_timestamp(),"
+           " token_hash = CASE WHEN s.rotates AND s.token_hash = $2"
+           " THEN $3 ELSE s.token_hash END,"
+           " previous_hash = CASE WHEN s.rotates AND s.token_hash = $2"
+           " THEN $2 ELSE s.previous_hash END,"
+           " previous_until = CASE WHEN s.rotates AND s.token_hash = $2"
+           " THEN clock_timestamp() + interval '60 seconds' ELSE s.previous_until END,"
+           " successor = CASE WHEN s.rotates AND s.token_hash = $2"
+           " THEN $4 ELSE s.successor END,"
+           " expires_at = CASE WHEN s.rotates AND s.token_hash = $2"
+           " THEN clock_timestamp() + interval '30 days' ELSE s.expires_at END,"
+           " ended_at = CASE WHEN s.token_hash = $2"
+           " OR (s.previous_hash = $2 AND s.previous_until > clock_timestamp())"
+           " THEN NULL ELSE clock_timestamp() END,"
+           " ended_by = CASE WHEN s.token_hash = $2"
+           " OR (s.previous_hash = $2 AND s.previous_until > clock_timestamp())"
+           " THEN NULL ELSE 'reuse' END"
+           " FROM accounts a WHERE s.id = $1 AND s.ended_at IS NULL"
+           " AND s.expires_at > clock_timestamp()"
+           " AND a.id = s.account_id AND a.disabled_at IS NULL"
+           " RETURNING s.created_at, a.handle, a.id, s.token_hash = $3, s.ended_at IS NOT NULL,"
+           " s.rotates, s.successor",
     .param_count = 4,
     .types = s_refresh_types,
     .binary_results = true,
