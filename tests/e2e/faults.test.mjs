@@ -192,7 +192,7 @@ describe('killed in mid-flight', () => {
     let code;
     const client = wsClient(gateway.wsUrl, alice.token, { on: { closed: (event) => (code = event.code) } });
     const live = subscribe(client, { variables: { room: randomUUID(), last: 1 } });
-    await until('connected', async () => metricSum(await metrics(gateway), 'parley_gateway_connections') >= 0 && !live.done);
+    await until('connected', async () => metricSum(await metrics(gateway), 'parley_connections') >= 0 && !live.done);
     const pending = Array.from({ length: 50 }, (_, i) => post(gateway.url, { query: CREATE, variables: { body: `t${i}`, room: 'term' }, token: alice.token }).catch((error) => ({ error })));
     const start = Date.now();
     const stopped = gateway.stop('SIGTERM', 12_000);
@@ -228,7 +228,7 @@ describe('two gateways, two stores', () => {
       await subscriber.wait(all.length - from);
       assert.deepEqual(subscriber.messages.map((m) => m.cursor), all.slice(from).map((m) => m.cursor));
     }
-    const open = await Promise.all(system.gateways.map(async (gateway) => metricSum(await metrics(gateway), 'parley_gateway_connections', 'graphql-transport-ws')));
+    const open = await Promise.all(system.gateways.map(async (gateway) => metricSum(await metrics(gateway), 'parley_connections', 'graphql-transport-ws')));
     assert.equal(open[0] + open[1], 12, `connections by gateway: ${open}`);
     for (const client of clients) await client.dispose();
   });

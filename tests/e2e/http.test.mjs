@@ -17,12 +17,12 @@ after(() => system?.stop());
 
 // Sends bytes as they are and gives the whole answer as text; the connection is ended by the server or after the time.
 function raw(text, { endMs = 1500 } = {}) {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const socket = net.connect(port, '127.0.0.1', () => socket.write(text));
     let got = '';
     socket.setEncoding('latin1').on('data', (chunk) => (got += chunk));
     socket.on('close', () => resolve(got));
-    socket.on('error', reject);
+    socket.on('error', () => {}); // a reset, say; then it closes
     setTimeout(() => socket.destroy(), endMs);
   });
 }

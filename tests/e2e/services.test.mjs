@@ -12,7 +12,7 @@ const TIMEOUT_MS = 1500;
 let system, odd, endpoint;
 
 function startOdd(env = {}) {
-  odd = new Process('odd', 'python3', [script, endpoint], { env });
+  odd = new Process('odd', '/usr/bin/python3', [script, endpoint], { env });
   system.others.push(odd);
   return odd.start();
 }
@@ -123,7 +123,7 @@ describe('another schema', () => {
 
 test('malformed bytes on the bus end neither the process nor the service', async () => {
   await odd.stop('SIGKILL');
-  const rubbish = new Process('rubbish', 'python3', [
+  const rubbish = new Process('rubbish', '/usr/bin/python3', [
     '-c',
     `import zmq,sys,os,time
 r=zmq.Context().socket(zmq.ROUTER); r.linger=0; r.bind(sys.argv[1])

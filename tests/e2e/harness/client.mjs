@@ -98,8 +98,9 @@ export function subscribe(client, { query = ADD, variables = {}, field = 'addMes
 // A subscription that is known to be live: posts probes into the room until one arrives.
 export async function subscribeLive(url, client, token, room) {
   const subscriber = subscribe(client, { variables: { room } });
+  let probes = 0;
   await until('the subscription to be live', async () => {
-    await create(url, token, 'probe', { room });
+    await create(url, token, `probe ${probes++}`, { room });
     await new Promise((resolve) => setTimeout(resolve, 20));
     return subscriber.messages.length > 0;
   });

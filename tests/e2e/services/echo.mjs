@@ -4,5 +4,5 @@ import { Process } from '../harness/process.mjs';
 
 export function echoService(endpoint, env = {}) {
   const script = fileURLToPath(new URL('./echo.py', import.meta.url));
-  return new Process('echo', 'python3', [script, endpoint], { env });
+  return new Process('echo', '/usr/bin/python3', [script, endpoint], { env });
 }
