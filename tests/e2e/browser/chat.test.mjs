@@ -183,6 +183,33 @@ test('a lost connection is shown and heals without hole or repetition', async ()
   browser.assertContent(/WebSocket/);
 });
 
+test('gateway and store may die and come back', { skip: process.env.PARLEY_E2E_URL ? 'not our processes' : false }, async () => {
+  const room = newRoom('dying');
+  const ann = await browser.person('ann', { room });
+  const bob = await browser.person('bob', { room });
+  const expected = [];
+  for (const victim of [system.gateways[0], system.stores[0]]) {
+    await victim.stop('SIGKILL');
+    await say(ann, `written while ${victim.name} is away`);
+    const entry = ann.locator('.message').filter({ hasText: `while ${victim.name} is away` });
+    await entry.waitFor();
+    victim.start();
+    await system.ready();
+    await ann.locator('.message.is-sending').waitFor({ state: 'detached' });
+    if ((await ann.locator('.message.is-failed').count()) > 0) await ann.getByRole('button', { name: 'Try again' }).click();
+    await say(bob, `after ${victim.name}`);
+    expected.push(`written while ${victim.name} is away`, `after ${victim.name}`);
+    for (const page of [ann, bob]) {
+      for (const text of expected) await said(page, text).waitFor();
+      await isLive(page);
+    }
+  }
+  const kept = (await stored(await tokenOf(ann), room)).map((message) => message.body);
+  assert.deepEqual([...kept].sort(), [...expected].sort(), 'each was stored once');
+  for (const page of [ann, bob]) assert.deepEqual(await bodies(page), kept);
+  browser.assertContent(FAILED_ON_PURPOSE, /WebSocket connection/);
+});
+
 test('older messages come when one scrolls up, and the place survives new messages and a reload', async () => {
   const room = newRoom('history');
   const { token } = await signUp(system.url);
