@@ -282,11 +282,19 @@ class AccountsTest(unittest.TestCase):
         url = self.postgres.database()
         stores = [Store(url, self.dir) for _ in range(4)]
         gateways = []
+        # Until the lock goes nobody can read the table; then all find it empty at the same time.
+        self.assertEqual(stores[0].command("migrate").returncode, 0)
+        lock = threading.Thread(target=self.postgres.sql, args=(
+            "BEGIN; LOCK TABLE signing_keys; SELECT pg_sleep(3); COMMIT", url))
+        lock.start()
         try:
+            while self.postgres.sql("SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock'", url) == "0":
+                time.sleep(0.01)
             for store in stores:
                 store.start(wait=False)
             for store in stores:
                 store.wait_ready()
+            lock.join()
             gateways = [Gateway(store) for store in stores]
             kids = {g.hello()["issuer"]["jwks"]["keys"][0]["kid"] for g in gateways}
             self.assertEqual(len(kids), 1)
