@@ -109,7 +109,8 @@ static bool s_is_ready(void *arg, char *reason, size_t size)
 {
     const store_t *self = arg;
     if (self->stopping) {
-        snprintf(reason, size, "shutting down");
+        if (reason)
+            snprintf(reason, size, "shutting down");
         return false;
     }
     return database_is_ready(self->database, reason, size) &&
@@ -122,7 +123,6 @@ static void s_on_watch(void *arg)
     store_t *self = arg;
     char reason[512] = "";
     bool ready = s_is_ready(self, reason, sizeof reason);
-    metric_set(self->metric_ready, ready);
     if (ready == self->ready)
         return;
     self->ready = ready;
@@ -130,6 +130,12 @@ static void s_on_watch(void *arg)
         log_info("ready", log_str("epoch", database_epoch(self->database)), LOG_END);
     else
         log_warn("not ready", log_str("reason", reason), LOG_END);
+}
+
+static void s_on_scrape(void *arg)
+{
+    store_t *self = arg;
+    metric_set(self->metric_ready, s_is_ready(self, NULL, 0));
 }
 
 static void s_on_database_ready(void *arg)
@@ -308,6 +314,7 @@ static err_code_t s_start(store_t *self, err_t *err)
     endpoint_add(self->endpoint, accounts_handlers(self->accounts), self->accounts);
     self->watch = loop_timer_new(self->loop, s_on_watch, self);
     self->drain = loop_timer_new(self->loop, s_on_drain, self);
+    metrics_on_scrape(s_on_scrape, self);
     loop_timer_start(self->watch, 0, WATCH_MS);
     loop_on_stop_signal(self->loop, s_on_stop, self);
     log_info("bus is open", log_str("bus", s_options.bus), log_str("events", s_options.events),

@@ -1,7 +1,6 @@
 #include "store/pg_link.h"
 
 #include <assert.h>
-#include <endian.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "store/pg_dial.h"
+#include "store/pg_request.h"
 
 enum {
     BACKOFF_MIN_MS = 50,
@@ -24,36 +24,7 @@ enum {
     TICK_MS = 50,
     PREPARED_MAX = 128,
     REASON_SIZE = 512,
-    /* Microseconds between 1970 and 2000, PostgreSQL's epoch. */
-    PG_EPOCH_S = 946684800,
 };
-
-/* A transaction. Parameters lie behind it, in the same block. */
-typedef struct request {
-    struct request *prev, *next;
-    pg_done_fn fn;
-    void *arg;
-    int64_t deadline_ms;
-    int64_t given_us;
-    bool repeatable;
-    int count;
-    const pg_statement_t *statements[PG_LINK_STEPS_MAX];
-    pg_param_t *params[PG_LINK_STEPS_MAX];
-    /* While it is sent: results that came, and PREPAREs (each with a Sync of its own) that go
-     * before. */
-    int prepares_left;
-    const pg_statement_t *preparing[PG_LINK_STEPS_MAX];
-    int prepares;
-    int results_count;
-    PGresult *results[PG_LINK_STEPS_MAX];
-    /* How it failed. */
-    err_code_t code;
-    bool unknown;
-    char sqlstate[6];
-    char *message;
-    char *constraint;
-    int failed_step;
-} request_t;
 
 typedef enum { LINK_CLOSED, LINK_WAITING, LINK_DIALING, LINK_SETTING_UP, LINK_UP } link_state_t;
 
@@ -74,7 +45,7 @@ struct pg_link {
     char logged[REASON_SIZE];
     const pg_statement_t *prepared[PREPARED_MAX];
     int prepared_count;
-    request_t *waiting, *sent, *refused; /* lists in order */
+    pg_request_t *waiting, *sent, *refused; /* lists in order */
     size_t waiting_count, sent_count, refused_count;
     int64_t
         progress_us; /* when the server last said something, or was asked while nothing was open */
@@ -84,90 +55,10 @@ struct pg_link {
         *metric_time;
 };
 
-/* ---- requests ---- */
-
-static size_t s_param_size(const pg_param_t *param)
+static void s_finish(pg_link_t *self, pg_request_t *request)
 {
-    if (!param->data)
-        return 0;
-    return param->size < 0 ? strlen(param->data) + 1 : (size_t)param->size;
-}
-
-static request_t *s_request_new(const pg_step_t *steps, int count)
-{
-    size_t size = sizeof(request_t);
-    for (int i = 0; i < count; i++) {
-        size += (size_t)steps[i].statement->param_count * sizeof(pg_param_t);
-        for (int p = 0; p < steps[i].statement->param_count; p++)
-            size += s_param_size(&steps[i].params[p]);
-    }
-    request_t *self = malloc(size);
-    if (!self)
-        abort(); /* sizes were bounded by validation and by the batch's limit */
-    memset(self, 0, sizeof *self);
-    self->count = count;
-    self->failed_step = -1;
-    char *at = (char *)(self + 1);
-    for (int i = 0; i < count; i++) {
-        self->statements[i] = steps[i].statement;
-        self->params[i] = (pg_param_t *)(void *)at;
-        at += (size_t)steps[i].statement->param_count * sizeof(pg_param_t);
-    }
-    for (int i = 0; i < count; i++)
-        for (int p = 0; p < steps[i].statement->param_count; p++) {
-            pg_param_t *copy = &self->params[i][p];
-            *copy = steps[i].params[p];
-            size_t bytes = s_param_size(copy);
-            if (!copy->data)
-                continue;
-            if (bytes > 0)
-                memcpy(at, copy->data, bytes);
-            copy->data = at;
-            at += bytes;
-        }
-    return self;
-}
-
-static void s_request_forget_results(request_t *self)
-{
-    for (int i = 0; i < self->results_count; i++)
-        PQclear(self->results[i]);
-    self->results_count = 0;
-    free(self->message);
-    free(self->constraint);
-    self->message = self->constraint = NULL;
-    self->code = ERR_OK;
-    self->unknown = false;
-    self->sqlstate[0] = '\0';
-    self->failed_step = -1;
-    self->prepares = self->prepares_left = 0;
-}
-
-/* Tells the outcome and frees. The request is in no list any more. */
-static void s_finish(pg_link_t *self, request_t *request)
-{
-    pg_outcome_t outcome = {
-        .code = request->code,
-        .unknown = request->unknown,
-        .message = request->message ? request->message : "",
-        .constraint = request->constraint,
-        .failed_step = request->failed_step,
-        .count = request->code == ERR_OK ? request->results_count : 0,
-        .results = request->results,
-    };
-    memcpy(outcome.sqlstate, request->sqlstate, sizeof outcome.sqlstate);
     metric_observe(self->metric_time, clock_mono_us() - request->given_us);
-    request->fn(request->arg, &outcome);
-    s_request_forget_results(request);
-    free(request);
-}
-
-static void s_fail(request_t *request, err_code_t code, bool unknown, const char *message)
-{
-    request->code = code;
-    request->unknown = unknown;
-    if (!request->message)
-        request->message = strdup(message);
+    pg_request_finish(request);
 }
 
 static void s_count(pg_link_t *self)
@@ -216,20 +107,20 @@ static void s_down(pg_link_t *self, const char *reason)
         snprintf(self->logged, sizeof self->logged, "%s", text);
     }
     /* What was sent: reads go back to the head of the queue, the rest ends with unknown outcome. */
-    request_t *lost = self->sent, *request, *next;
+    pg_request_t *lost = self->sent, *request, *next;
     self->sent = NULL;
     self->sent_count = 0;
-    request_t *again = NULL;
+    pg_request_t *again = NULL;
     DL_FOREACH_SAFE(lost, request, next)
     {
         DL_DELETE(lost, request);
         if (request->repeatable && !self->destroying) {
-            s_request_forget_results(request);
+            pg_request_reset(request);
             DL_APPEND(again, request);
             self->waiting_count++;
         } else {
             if (request->code == ERR_OK || request->unknown)
-                s_fail(request, ERR_UNAVAILABLE, true, text);
+                pg_request_fail(request, ERR_UNAVAILABLE, true, text);
             DL_APPEND(self->refused, request);
             self->refused_count++;
         }
@@ -257,7 +148,7 @@ static void s_tell_refused(void *arg)
 {
     pg_link_t *self = arg;
     while (self->refused) {
-        request_t *request = self->refused;
+        pg_request_t *request = self->refused;
         DL_DELETE(self->refused, request);
         self->refused_count--;
         s_finish(self, request);
@@ -413,7 +304,7 @@ static void s_unprepare(pg_link_t *self, const pg_statement_t *statement)
 
 /* PREPARE in a transaction of its own, so that the failure of another statement does not skip it.
  */
-static bool s_send_prepare(pg_link_t *self, request_t *request, const pg_statement_t *statement)
+static bool s_send_prepare(pg_link_t *self, pg_request_t *request, const pg_statement_t *statement)
 {
     assert(self->prepared_count < PREPARED_MAX);
     if (!PQsendPrepare(self->conn, statement->name, statement->sql,
@@ -439,7 +330,7 @@ static bool s_send_step(pg_link_t *self, const pg_statement_t *statement, const 
                                formats, statement->binary_results ? 1 : 0) == 1;
 }
 
-static bool s_send(pg_link_t *self, request_t *request)
+static bool s_send(pg_link_t *self, pg_request_t *request)
 {
     for (int i = 0; i < request->count; i++)
         if (!s_is_prepared(self, request->statements[i]) &&
@@ -457,7 +348,7 @@ static void s_pump(pg_link_t *self)
         return;
     bool sent = false;
     while (self->waiting && self->sent_count < self->options.pipeline_max) {
-        request_t *request = self->waiting;
+        pg_request_t *request = self->waiting;
         DL_DELETE(self->waiting, request);
         self->waiting_count--;
         if (!self->sent)
@@ -493,49 +384,16 @@ static void s_pump_soon(pg_link_t *self)
 
 /* ---- receiving ---- */
 
-static err_code_t s_code_of(const char *sqlstate)
+static void s_note_error(pg_link_t *self, pg_request_t *request, const PGresult *result, int step)
 {
-    if (strcmp(sqlstate, "57014") == 0)
-        return ERR_TIMEOUT;
-    /* Connection exceptions, shutdowns, too many connections, read-only after a failover. */
-    if (strncmp(sqlstate, "08", 2) == 0 || strncmp(sqlstate, "57P", 3) == 0 ||
-        strncmp(sqlstate, "53", 2) == 0 || strcmp(sqlstate, "25006") == 0 || sqlstate[0] == '\0')
-        return ERR_UNAVAILABLE;
-    return ERR_INTERNAL;
-}
-
-/* Does the server close the connection after this error? Then a commit may have happened before it.
- */
-static bool s_is_fatal(const PGresult *result, const char *sqlstate)
-{
-    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
-    return sqlstate[0] == '\0' || (severity && strcmp(severity, "ERROR") != 0);
-}
-
-static void s_note_error(pg_link_t *self, request_t *request, const PGresult *result, int step)
-{
-    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char *constraint = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
-    sqlstate = sqlstate ? sqlstate : "";
-    if (request->code != ERR_OK)
-        return; /* the first error is the cause */
-    snprintf(request->sqlstate, sizeof request->sqlstate, "%s", sqlstate);
-    request->constraint = constraint ? strdup(constraint) : NULL;
-    request->failed_step = step;
-    s_fail(request, s_code_of(sqlstate), s_is_fatal(result, sqlstate),
-           message ? message : "connection lost");
-    /* The server forgot a statement or its plan does not fit any more, or it became a standby:
-     * begin anew. */
-    if (strcmp(sqlstate, "26000") == 0 || strcmp(sqlstate, "0A000") == 0 ||
-        strcmp(sqlstate, "25006") == 0)
+    if (pg_request_fail_by(request, result, step))
         self->reset_wanted = true;
 }
 
 /* One result of the pipeline, for the oldest request. Takes result. */
 static void s_on_result(pg_link_t *self, PGresult *result)
 {
-    request_t *request = self->sent;
+    pg_request_t *request = self->sent;
     ExecStatusType status = PQresultStatus(result);
     if (request->prepares_left > 0) {
         const pg_statement_t *statement =
@@ -554,7 +412,7 @@ static void s_on_result(pg_link_t *self, PGresult *result)
         DL_DELETE(self->sent, request);
         self->sent_count--;
         if (request->code == ERR_OK && request->results_count != request->count)
-            s_fail(request, ERR_UNAVAILABLE, true, "results are missing");
+            pg_request_fail(request, ERR_UNAVAILABLE, true, "results are missing");
         s_finish(self, request);
         return;
     }
@@ -566,7 +424,7 @@ static void s_on_result(pg_link_t *self, PGresult *result)
         return;
     }
     if (request->code == ERR_OK)
-        s_fail(request, ERR_UNAVAILABLE, true, "unexpected result");
+        pg_request_fail(request, ERR_UNAVAILABLE, true, "unexpected result");
     PQclear(result);
 }
 
@@ -618,15 +476,16 @@ static void s_on_fd(void *arg, int events)
 static void s_expire_waiting(pg_link_t *self)
 {
     int64_t now_ms = clock_unix_ms();
-    request_t *request, *next;
+    pg_request_t *request, *next;
     DL_FOREACH_SAFE(self->waiting, request, next)
     {
         if (request->deadline_ms == 0 || now_ms < request->deadline_ms - DEADLINE_MARGIN_MS)
             continue;
         DL_DELETE(self->waiting, request);
         self->waiting_count--;
-        s_fail(request, ERR_UNAVAILABLE, false,
-               self->state == LINK_UP ? "the database is too slow" : "the database is away");
+        pg_request_fail(request, ERR_UNAVAILABLE, false,
+                        self->state == LINK_UP ? "the database is too slow"
+                                               : "the database is away");
         DL_APPEND(self->refused, request);
         self->refused_count++;
     }
@@ -735,11 +594,11 @@ size_t pg_link_load(const pg_link_t *self)
     return self->waiting_count + self->sent_count;
 }
 
-static void s_give(pg_link_t *self, request_t *request)
+static void s_give(pg_link_t *self, pg_request_t *request)
 {
     request->given_us = clock_mono_us();
     if (self->waiting_count >= self->options.queue_max) {
-        s_fail(request, ERR_LIMIT_EXCEEDED, false, "the queue is full");
+        pg_request_fail(request, ERR_LIMIT_EXCEEDED, false, "the queue is full");
         DL_APPEND(self->refused, request);
         self->refused_count++;
         loop_defer(self->loop, s_tell_refused, self);
@@ -761,7 +620,7 @@ void pg_link_run(pg_link_t *self,
                  void *arg)
 {
     assert(count > 0 && count <= PG_LINK_STEPS_MAX);
-    request_t *request = s_request_new(steps, count);
+    pg_request_t *request = pg_request_new(steps, count);
     request->fn = fn;
     request->arg = arg;
     request->deadline_ms = deadline_ms;
@@ -787,7 +646,7 @@ void pg_link_read_steps(pg_link_t *self,
                         void *arg)
 {
     assert(count > 0 && count <= PG_LINK_STEPS_MAX);
-    request_t *request = s_request_new(steps, count);
+    pg_request_t *request = pg_request_new(steps, count);
     request->fn = fn;
     request->arg = arg;
     request->deadline_ms = deadline_ms;
@@ -816,11 +675,11 @@ void pg_link_destroy(pg_link_t **self_p)
     self->destroying = true;
     if (self->state > LINK_WAITING)
         s_down(self, "shutting down");
-    request_t *request, *next;
+    pg_request_t *request, *next;
     DL_FOREACH_SAFE(self->waiting, request, next)
     {
         DL_DELETE(self->waiting, request);
-        s_fail(request, ERR_UNAVAILABLE, false, "shutting down");
+        pg_request_fail(request, ERR_UNAVAILABLE, false, "shutting down");
         DL_APPEND(self->refused, request);
     }
     s_tell_refused(self);
@@ -834,34 +693,4 @@ void pg_link_destroy(pg_link_t **self_p)
     free(self->name);
     free(self->setup_sql);
     free(self);
-}
-
-/* ---- binary values ---- */
-
-int64_t pg_bigint(const PGresult *result, int row, int column)
-{
-    uint64_t raw;
-    memcpy(&raw, PQgetvalue(result, row, column), sizeof raw);
-    return (int64_t)be64toh(raw);
-}
-
-bool pg_bool(const PGresult *result, int row, int column)
-{
-    return PQgetvalue(result, row, column)[0] != 0;
-}
-
-int64_t pg_unix_us(const PGresult *result, int row, int column)
-{
-    return pg_bigint(result, row, column) + PG_EPOCH_S * INT64_C(1000000);
-}
-
-void pg_put_int64(int64_t value, char out[8])
-{
-    uint64_t raw = htobe64((uint64_t)value);
-    memcpy(out, &raw, sizeof raw);
-}
-
-void pg_put_unix_us(int64_t unix_us, char out[8])
-{
-    pg_put_int64(unix_us - PG_EPOCH_S * INT64_C(1000000), out);
 }
