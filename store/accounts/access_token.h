@@ -1,7 +1,4 @@
-/* store/accounts/access_token.h: signs access tokens (RFC 7519, ES256). No database, no clock.
- *
- * OpenSSL signs with a key that was parsed once: libjwt parses it each time, which would hold the
- * loop for the time of ten signatures. */
+/* store/accounts/access_token.h: signs access tokens (RFC 7519, ES256). No database. */
 #ifndef PARLEY_STORE_ACCOUNTS_ACCESS_TOKEN_H
 #define PARLEY_STORE_ACCOUNTS_ACCESS_TOKEN_H
 

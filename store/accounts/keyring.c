@@ -21,6 +21,7 @@ typedef struct {
 typedef struct {
     signing_key_t key;
     public_point_t point;
+    char *pem;
 } entry_t;
 
 struct keyring {
@@ -32,8 +33,10 @@ struct keyring {
 static void s_clear(entry_t *entries, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        EVP_PKEY_free(entries[i].key.private_key);
-        entries[i].key.private_key = NULL;
+        if (entries[i].pem)
+            sodium_memzero(entries[i].pem, strlen(entries[i].pem));
+        free(entries[i].pem);
+        entries[i].pem = NULL;
     }
 }
 
@@ -140,8 +143,7 @@ err_code_t keyring_generate(const keyring_t *self, new_signing_key_t *out, err_t
 
 /* ---- rows to keys ---- */
 
-/* The private key of the row, or NULL. */
-static EVP_PKEY *s_unseal(const keyring_t *self, const keyring_row_t *row, err_t *err)
+static char *s_unseal(const keyring_t *self, const keyring_row_t *row, err_t *err)
 {
     enum { HEAD = crypto_secretbox_NONCEBYTES, MAC = crypto_secretbox_MACBYTES };
     if (row->sealed_size <= HEAD + MAC || row->sealed_size > SEALED_KEY_MAX) {
@@ -149,41 +151,39 @@ static EVP_PKEY *s_unseal(const keyring_t *self, const keyring_row_t *row, err_t
         return NULL;
     }
     const uint8_t *sealed = row->sealed;
-    uint8_t pem[SEALED_KEY_MAX];
-    if (crypto_secretbox_open_easy(pem, sealed + HEAD, row->sealed_size - HEAD, sealed,
+    size_t size = row->sealed_size - HEAD - MAC;
+    char *pem = malloc(size + 1);
+    if (!pem)
+        abort();
+    if (crypto_secretbox_open_easy((uint8_t *)pem, sealed + HEAD, row->sealed_size - HEAD, sealed,
                                    self->seal) != 0) {
+        free(pem);
         err_set(err, ERR_CONFIG,
                 "master.key does not open signing key %.43s of the database: it is the key of "
                 "another system, or the database is",
                 row->kid);
         return NULL;
     }
-    BIO *bio = BIO_new_mem_buf(pem, (int)(row->sealed_size - HEAD - MAC));
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
-    BIO_free(bio);
-    sodium_memzero(pem, sizeof pem);
-    if (!key)
-        err_set(err, ERR_SYSTEM, "signing key %.43s in the database is no key", row->kid);
-    return key;
+    pem[size] = '\0';
+    return pem;
 }
 
-/* Fills in the entry, and checks that the private key is the one the row names. */
-static err_code_t
-s_adopt(const keyring_t *self, entry_t *entry, const keyring_row_t *row, err_t *err)
+/* Fills in what follows from the private key, and checks that it is the one the row names. */
+static bool s_adopt(entry_t *entry, const keyring_row_t *row)
 {
-    if (strcmp(row->alg, "ES256") != 0)
-        return err_set(err, ERR_SYSTEM, "signing key %.43s is for %.16s", row->kid, row->alg);
-    entry->key.private_key = s_unseal(self, row, err);
-    if (!entry->key.private_key)
-        return err->code;
+    BIO *bio = BIO_new_mem_buf(entry->pem, -1);
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
+    bool ok = key && s_public_point(key, &entry->point);
+    EVP_PKEY_free(key);
+    BIO_free(bio);
+    if (!ok)
+        return false;
+    s_thumbprint(&entry->point, entry->key.kid);
     entry->key.generation = row->generation;
+    entry->key.pem = entry->pem;
     entry->key.signs_from_us = row->signs_from_us;
     entry->key.verifies_until_us = row->verifies_until_us;
-    if (s_public_point(entry->key.private_key, &entry->point))
-        s_thumbprint(&entry->point, entry->key.kid);
-    if (strcmp(entry->key.kid, row->kid) != 0)
-        err_set(err, ERR_SYSTEM, "signing key %.43s in the database is another", row->kid);
-    return err->code;
+    return strcmp(entry->key.kid, row->kid) == 0;
 }
 
 static int s_by_falling_generation(const void *a, const void *b)
@@ -200,8 +200,13 @@ err_code_t keyring_load(keyring_t *self, const keyring_row_t *rows, size_t count
     if (count > KEYRING_MAX)
         return err_set(err, ERR_SYSTEM, "the database holds more than %d signing keys",
                        KEYRING_MAX);
-    for (; taken < count && !err->code; taken++)
-        s_adopt(self, &entries[taken], &rows[taken], err);
+    for (; taken < count && !err->code; taken++) {
+        const keyring_row_t *row = &rows[taken];
+        if (strcmp(row->alg, "ES256") != 0)
+            err_set(err, ERR_SYSTEM, "signing key %.43s is for %.16s", row->kid, row->alg);
+        else if ((entries[taken].pem = s_unseal(self, row, err)) && !s_adopt(&entries[taken], row))
+            err_set(err, ERR_SYSTEM, "signing key %.43s in the database is another", row->kid);
+    }
     if (err->code) {
         s_clear(entries, taken);
         return err->code;

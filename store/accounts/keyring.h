@@ -10,7 +10,6 @@
 #define PARLEY_STORE_ACCOUNTS_KEYRING_H
 
 #include <jansson.h>
-#include <openssl/evp.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -38,7 +37,7 @@ typedef struct {
 typedef struct {
     int32_t generation;
     char kid[KID_SIZE];
-    EVP_PKEY *private_key;
+    const char *pem; /* the private key, NUL-terminated */
     int64_t signs_from_us;
     int64_t verifies_until_us;
 } signing_key_t;
