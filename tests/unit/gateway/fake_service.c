@@ -111,7 +111,9 @@ static void s_on_xpub(void *arg)
         self->topics++;
         snprintf(self->last_topic, sizeof self->last_topic, "%s", data + 1);
         if (self->answers_heads)
-            fake_service_event(self, self->last_topic, self->head, "head", "");
+            fake_service_event(self, self->last_topic,
+                               self->head_of != NULL ? self->head_of(self->last_topic) : self->head,
+                               "head", "");
     }
     zframe_destroy(&frame);
 }

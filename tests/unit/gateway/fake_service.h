@@ -33,6 +33,7 @@ struct fake_service {
     bool is_silent;     /* keeps calls without an answer */
     bool answers_heads; /* publishes head `head` for each topic that is subscribed to */
     uint64_t head;
+    uint64_t (*head_of)(const char *stream); /* instead of `head`, if not NULL */
     /* Writes the answer (flags and body, as whole records) or nothing; NULL: echoes the body. */
     void (*on_call)(fake_service_t *self, const bus_record_t *record, buffer_t *out);
     /* What it saw. */

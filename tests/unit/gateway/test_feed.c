@@ -162,16 +162,21 @@ static void s_test_two_instances(void **state)
     s_subscribe(&reader, "a", FEED_START_LIVE, 0);
     world_flow();
     assert_false(reader.is_active);
+    world.instances[1].knows[0] = true;
+    s_commit(1, 'a', 1); /* data proves nothing: it may be of an earlier subscription */
+    world_flow();
+    assert_false(reader.is_active);
+    world.instances[1].knows[0] = false;
     s_commit(1, 'a', 1); /* 1 does not know of the subscription: nobody hears of it */
     world.instances[1].is_mute = false;
     world_flow();
     assert_true(reader.is_active); /* at the higher of the heads */
     s_commit(1, 'a', 1);
     s_commit(1, 'a', 0);
-    world_deliver(0, 0, false); /* 5 before 4 */
+    world_deliver(0, 0, false); /* 6 before 5 */
     world_deliver(1, 0, false);
     world_flow();
-    s_expect(&reader, 4, 5);
+    s_expect(&reader, 5, 6);
     assert_int_equal(world.replays, 0);
     feed_unsubscribe(&reader.subscriber);
 }
@@ -509,6 +514,34 @@ static void s_test_revoke(void **state)
     assert_int_equal(late.count, 3);
 }
 
+/* A revoke is not skipped by one who takes nothing of what left the ring. */
+static void s_test_revoke_gone(void **state)
+{
+    (void)state;
+    static reader_t slow;
+    world_set_up(0, true);
+    s_subscribe(&slow, "c", FEED_START_LIVE, 0);
+    world_flow();
+    slow.takes_nothing = true;
+    s_commit(1, 'c', 0);
+    world_flow();
+    world_commit(0, 'R', 'h', 0);
+    for (int i = 0; i < 110; i++) {
+        s_commit(10, 'a', 0);
+        world_flow();
+    }
+    s_commit(1, 'c', 0);
+    world_flow();
+    slow.takes_nothing = false;
+    for (int i = 0; i < 10 && !slow.is_ended; i++) {
+        s_take(&slow);
+        world_flow();
+    }
+    assert_true(slow.is_ended);
+    assert_int_equal(slow.end, ERR_FORBIDDEN);
+    s_expect(&slow, 1, 1);
+}
+
 static void s_test_epoch(void **state)
 {
     (void)state;
@@ -793,27 +826,17 @@ int main(void)
 {
     log_init("test", NULL, LOG_LEVEL_ERROR + 1, LOG_FORMAT_TEXT);
     const struct CMUnitTest tests[] = {
-        FEED_TEST(s_test_live),
-        FEED_TEST(s_test_two_instances),
-        FEED_TEST(s_test_hole),
-        FEED_TEST(s_test_lost_last),
-        FEED_TEST(s_test_late_head),
-        FEED_TEST(s_test_after),
-        FEED_TEST(s_test_after_the_end),
-        FEED_TEST(s_test_pruned),
-        FEED_TEST(s_test_last),
-        FEED_TEST(s_test_last_from_ring),
-        FEED_TEST(s_test_shared),
-        FEED_TEST(s_test_stalled),
-        FEED_TEST(s_test_other_types),
-        FEED_TEST(s_test_revoke),
-        FEED_TEST(s_test_epoch),
-        FEED_TEST(s_test_no_heads),
-        FEED_TEST(s_test_loss),
-        FEED_TEST(s_test_idle),
-        FEED_TEST(s_test_failing_replays),
-        FEED_TEST(s_test_ring_bytes),
-        FEED_TEST(s_test_leaving),
+        FEED_TEST(s_test_live),          FEED_TEST(s_test_two_instances),
+        FEED_TEST(s_test_hole),          FEED_TEST(s_test_lost_last),
+        FEED_TEST(s_test_late_head),     FEED_TEST(s_test_after),
+        FEED_TEST(s_test_after_the_end), FEED_TEST(s_test_pruned),
+        FEED_TEST(s_test_last),          FEED_TEST(s_test_last_from_ring),
+        FEED_TEST(s_test_shared),        FEED_TEST(s_test_stalled),
+        FEED_TEST(s_test_other_types),   FEED_TEST(s_test_revoke),
+        FEED_TEST(s_test_revoke_gone),   FEED_TEST(s_test_epoch),
+        FEED_TEST(s_test_no_heads),      FEED_TEST(s_test_loss),
+        FEED_TEST(s_test_idle),          FEED_TEST(s_test_failing_replays),
+        FEED_TEST(s_test_ring_bytes),    FEED_TEST(s_test_leaving),
         FEED_TEST(s_test_read_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,330 @@
+/* Feed and bus client together, with two instances of a service over real sockets: who is
+ * acknowledged misses nothing, whoever publishes it and whoever dies. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "fake_service.h"
+#include "gateway/feed/feed.h"
+
+enum { STREAMS = 2100, ROUNDS = 2000 };
+
+static const char EPOCH[] = "00c0ffee00c0ffee";
+
+static uint64_t s_heads[STREAMS]; /* the log: of each stream its last seq */
+static size_t s_replays, s_heads_asked;
+
+static size_t s_index(const char *stream)
+{
+    return (size_t)strtoul(stream + 2, NULL, 10);
+}
+
+static uint64_t s_head_of(const char *stream)
+{
+    return s_heads[s_index(stream)];
+}
+
+/* ---- the engine ---- */
+
+struct gql_execution {
+    int unused;
+};
+
+void gql_execution_destroy(gql_execution_t **self_p)
+{
+    free(*self_p);
+    *self_p = NULL;
+}
+
+bool gql_execution_takes(const gql_execution_t *self, const char *type, size_t type_size)
+{
+    (void)self;
+    return type_size == 3 && memcmp(type, "put", 3) == 0;
+}
+
+const char *gql_execution_group_key(const gql_execution_t *self)
+{
+    (void)self;
+    return "g";
+}
+
+void gql_execution_render(
+    gql_execution_t *self, const char *payload, size_t size, const char *cursor, buffer_t *response)
+{
+    (void)self;
+    (void)cursor;
+    buffer_put(response, payload, size);
+}
+
+/* ---- the service ---- */
+
+static void s_on_call(fake_service_t *self, const bus_record_t *record, buffer_t *out)
+{
+    json_slice_t map = {record->body, record->body_size}, value, item;
+    char name[64];
+    size_t at = bus_record_begin(out, record->verb, BUS_FLAG_ANSWER, &record->id, 0);
+    (void)self;
+    if (record->verb == BUS_REPLAY) {
+        uint64_t after = 0, limit = 0;
+        s_replays++;
+        json_get(map, "stream", &value);
+        snprintf(name, sizeof name, "%.*s", (int)value.size - 2, value.data + 1);
+        if (json_get(map, "after", &value))
+            json_to_uint64(value, &after);
+        json_get(map, "limit", &value);
+        json_to_uint64(value, &limit);
+        uint64_t head = s_head_of(name);
+        buffer_printf(out,
+                      "{\"stream\":\"%s\",\"epoch\":\"%s\",\"head\":%" PRIu64
+                      ",\"first\":1,\"events\":[",
+                      name, EPOCH, head);
+        for (uint64_t seq = after + 1; seq <= head && seq <= after + limit; seq++)
+            buffer_printf(out, "%s{\"seq\":%" PRIu64 ",\"type\":\"put\",\"payload\":%" PRIu64 "}",
+                          seq > after + 1 ? "," : "", seq, seq);
+    } else {
+        bool is_first = true;
+        s_heads_asked++;
+        json_get(map, "streams", &value);
+        buffer_printf(out, "{\"epoch\":\"%s\",\"heads\":[", EPOCH);
+        for (json_walk_t walk = json_walk(value); json_walk_item(&walk, &item); is_first = false) {
+            snprintf(name, sizeof name, "%.*s", (int)item.size - 2, item.data + 1);
+            buffer_printf(out, "%s{\"stream\":\"%s\",\"head\":%" PRIu64 ",\"first\":1}",
+                          is_first ? "" : ",", name, s_head_of(name));
+        }
+    }
+    buffer_put_str(out, "]}");
+    bus_record_end(out, at);
+}
+
+typedef struct {
+    loop_t *loop;
+    services_t *services;
+    feed_t *feed;
+    fake_service_t instances[2];
+    char folder[64];
+    char calls[2][96], events[2][96];
+} fixture_t;
+
+static void s_open(fixture_t *self, int instance)
+{
+    fake_service_open(&self->instances[instance], self->loop, self->calls[instance],
+                      self->events[instance], NULL);
+}
+
+/* Commits an event; instance publishes it, -1: nobody. */
+static uint64_t s_commit(fixture_t *self, const char *stream, int instance)
+{
+    uint64_t seq = ++s_heads[s_index(stream)];
+    char rest[64];
+    snprintf(rest, sizeof rest, ",\"type\":\"put\",\"payload\":%" PRIu64, seq);
+    if (instance >= 0)
+        fake_service_event(&self->instances[instance], stream, seq, "data", rest);
+    return seq;
+}
+
+/* ---- the reader ---- */
+
+typedef struct {
+    subscriber_t *subscriber;
+    bool is_active, is_ended;
+    uint64_t first, last, wanted;
+    char stream[32];
+} reader_t;
+
+static void s_on_active(void *arg)
+{
+    ((reader_t *)arg)->is_active = true;
+}
+
+static void s_on_ready(void *arg)
+{
+    reader_t *self = arg;
+    feed_item_t item;
+    while (subscriber_next(self->subscriber, &item)) {
+        if (self->first == 0)
+            self->first = item.seq;
+        assert_true(self->last == 0 || item.seq == self->last + 1);
+        self->last = item.seq;
+    }
+}
+
+static void s_on_end(void *arg, err_code_t code, const char *message)
+{
+    reader_t *self = arg;
+    fprintf(stderr, "%s: %s %s\n", self->stream, err_code_name(code), message);
+    self->is_ended = true;
+    self->subscriber = NULL;
+}
+
+static const subscriber_vtable_t s_vtable = {
+    .on_active = s_on_active, .on_ready = s_on_ready, .on_end = s_on_end};
+
+static void s_subscribe(fixture_t *self, reader_t *reader, unsigned stream)
+{
+    memset(reader, 0, sizeof *reader);
+    snprintf(reader->stream, sizeof reader->stream, "s/%u", stream);
+    feed_subscription_t subscription = {.service = "store",
+                                        .stream = reader->stream,
+                                        .epoch = EPOCH,
+                                        .start = FEED_START_LIVE,
+                                        .rights = ""};
+    gql_execution_t *execution = calloc(1, sizeof *execution);
+    reader->subscriber = feed_subscribe(self->feed, &subscription, &execution, &s_vtable, reader);
+}
+
+static bool s_is_active(void *arg)
+{
+    return ((reader_t *)arg)->is_active;
+}
+
+static bool s_has_wanted(void *arg)
+{
+    reader_t *self = arg;
+    return self->last >= self->wanted;
+}
+
+/* ---- */
+
+static int s_setup(void **state)
+{
+    fixture_t *self = calloc(1, sizeof *self);
+    *state = self;
+    err_t err = ERR_INIT;
+    char list[256];
+    memset(s_heads, 0, sizeof s_heads);
+    s_replays = s_heads_asked = 0;
+    self->loop = loop_new();
+    snprintf(self->folder, sizeof self->folder, "/tmp/parley-feed-XXXXXX");
+    assert_non_null(mkdtemp(self->folder));
+    for (int i = 0; i < 2; i++) {
+        snprintf(self->calls[i], sizeof self->calls[i], "ipc://%s/c%d", self->folder, i);
+        snprintf(self->events[i], sizeof self->events[i], "ipc://%s/e%d", self->folder, i);
+        self->instances[i] = (fake_service_t){.name = "store",
+                                              .sdl = "type Query { a: Int }",
+                                              .incarnation = i == 0 ? "a1" : "b1",
+                                              .epoch = EPOCH,
+                                              .is_ready = true,
+                                              .events = self->events[i],
+                                              .answers_heads = true,
+                                              .head_of = s_head_of,
+                                              .on_call = s_on_call};
+        s_open(self, i);
+    }
+    snprintf(list, sizeof list, "store=%s,store=%s", self->calls[0], self->calls[1]);
+    services_options_t options = {.loop = self->loop, .list = list, .gateway_id = "gw"};
+    self->services = services_new(&options, &err);
+    self->feed = feed_new(self->loop, self->services, NULL);
+    return 0;
+}
+
+static int s_teardown(void **state)
+{
+    fixture_t *self = *state;
+    char path[160];
+    feed_destroy(&self->feed);
+    services_destroy(&self->services);
+    for (int i = 0; i < 2; i++) {
+        if (self->instances[i].router != NULL)
+            fake_service_close(&self->instances[i]);
+        snprintf(path, sizeof path, "%s/c%d", self->folder, i);
+        unlink(path);
+        snprintf(path, sizeof path, "%s/e%d", self->folder, i);
+        unlink(path);
+    }
+    rmdir(self->folder);
+    loop_destroy(&self->loop);
+    free(self);
+    return 0;
+}
+
+static bool s_are_two_up(void *arg)
+{
+    fixture_t *self = arg;
+    uint32_t ids[4];
+    return services_instances(self->services, "store", ids, 4) == 2;
+}
+
+/* The moment that it is acknowledged, someone posts through either instance. */
+static void s_test_acknowledged(void **state)
+{
+    fixture_t *self = *state;
+    reader_t reader;
+    int64_t worst_us = 0;
+    assert_true(turn_until(self->loop, s_are_two_up, self, 3000));
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        s_subscribe(self, &reader, i);
+        int64_t start_us = clock_mono_us();
+        if (i % 3 == 0) /* one that may come before or after */
+            s_commit(self, reader.stream, (int)(i % 2));
+        assert_true(turn_until(self->loop, s_is_active, &reader, 3000));
+        reader.wanted = s_commit(self, reader.stream, (int)(i / 2 % 2));
+        if (!turn_until(self->loop, s_has_wanted, &reader, 3000))
+            fail_msg("round %u: %" PRIu64 " of %" PRIu64, i, reader.last, reader.wanted);
+        int64_t took_us = clock_mono_us() - start_us;
+        worst_us = took_us > worst_us ? took_us : worst_us;
+        feed_unsubscribe(&reader.subscriber);
+    }
+    fprintf(stderr, "%d rounds, worst %" PRId64 " ms, %zu replays, %zu heads\n", (int)ROUNDS,
+            worst_us / 1000, s_replays, s_heads_asked);
+    assert_true(s_replays <= ROUNDS / 50); /* they came live */
+}
+
+/* An instance dies between commit and publish, comes back, and the other one dies. */
+static void s_test_deaths(void **state)
+{
+    fixture_t *self = *state;
+    reader_t reader;
+    assert_true(turn_until(self->loop, s_are_two_up, self, 3000));
+    s_subscribe(self, &reader, 0);
+    assert_true(turn_until(self->loop, s_is_active, &reader, 3000));
+    for (int round = 0; round < 4; round++) {
+        int dying = round % 2;
+        s_commit(self, reader.stream, dying);
+        reader.wanted = s_commit(self, reader.stream, -1);
+        fake_service_close(&self->instances[dying]);
+        int64_t start_us = clock_mono_us();
+        assert_true(turn_until(self->loop, s_has_wanted, &reader, 3000));
+        assert_true(clock_mono_us() - start_us < 1000000);
+        reader.wanted = s_commit(self, reader.stream, 1 - dying);
+        assert_true(turn_until(self->loop, s_has_wanted, &reader, 1000));
+        self->instances[dying].incarnation = round < 2 ? "x" : "y";
+        s_open(self, dying);
+        assert_true(turn_until(self->loop, s_are_two_up, self, 3000));
+        turn_for(self->loop, 100);
+        reader.wanted = s_commit(self, reader.stream, dying);
+        assert_true(turn_until(self->loop, s_has_wanted, &reader, 1000));
+    }
+    /* Both are away, and what is committed meanwhile comes when one is back. */
+    fake_service_close(&self->instances[0]);
+    fake_service_close(&self->instances[1]);
+    turn_for(self->loop, 200);
+    for (int i = 0; i < 700; i++)
+        reader.wanted = s_commit(self, reader.stream, -1);
+    self->instances[1].incarnation = "z";
+    s_open(self, 1);
+    int64_t start_us = clock_mono_us();
+    assert_true(turn_until(self->loop, s_has_wanted, &reader, 5000));
+    fprintf(stderr, "caught up after %" PRId64 " ms\n", (clock_mono_us() - start_us) / 1000);
+    assert_false(reader.is_ended);
+    assert_int_equal(reader.first, 1);
+    feed_unsubscribe(&reader.subscriber);
+}
+
+int main(void)
+{
+    log_init("test", NULL, LOG_LEVEL_ERROR + 1, LOG_FORMAT_TEXT);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(s_test_acknowledged, s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown(s_test_deaths, s_setup, s_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
