@@ -259,8 +259,10 @@ static void test_access_token_by_libjwt(void **state)
                                 .now_us = NOW_US};
     int64_t expires_at_us = 0;
     char *token = access_token_issue(signer, &spec, &expires_at_us, &err), *pem = NULL;
-    BIO *bio = BIO_new(BIO_s_mem());
-    PEM_write_bio_PUBKEY(bio, signer->private_key);
+    BIO *secret = BIO_new_mem_buf(signer->pem, -1), *bio = BIO_new(BIO_s_mem());
+    EVP_PKEY *pair = PEM_read_bio_PrivateKey(secret, NULL, NULL, NULL);
+    assert_non_null(pair);
+    PEM_write_bio_PUBKEY(bio, pair);
     long pem_size = BIO_get_mem_data(bio, &pem);
     jwt_t *jwt = NULL;
     assert_int_equal(jwt_decode(&jwt, token, (uint8_t *)pem, (int)pem_size), 0);
@@ -277,6 +279,8 @@ static void test_access_token_by_libjwt(void **state)
     assert_int_equal(strlen(jwt_get_grant(jwt, "jti")), 36);
     jwt_free(jwt);
     free(token);
+    EVP_PKEY_free(pair);
+    BIO_free(secret);
     BIO_free(bio);
     keyring_destroy(&keyring);
 }
