@@ -15,7 +15,8 @@
 enum {
     CACHE_BYTES = 64 * 1024 * 1024,
     ROOMS_MAX = 256, /* of one proof */
-    DEADLINE_MARGIN_MS = 150,
+    TICK_MS = 50,
+    DEADLINE_MARGIN_MS = 150, /* for the answer's way back */
     MESSAGE_JSON_MAX = 1024 * 1024,
     ARRAY_MAX = ROOMS_MAX * (ROOM_BYTES_MAX + 16) + 64,
 };
@@ -34,8 +35,9 @@ struct tail_reader {
     loop_t *loop;
     database_t *database;
     tail_cache_t *cache;
-    wait_t *waiting; /* for the next proof */
-    wait_t *proving; /* for the one under way */
+    loop_timer_t *tick; /* while calls wait */
+    wait_t *waiting;    /* for the next proof */
+    wait_t *proving;    /* for the one under way */
     uint64_t proofs;
     bool prove_deferred, stopped;
     buffer_t json;
@@ -43,6 +45,37 @@ struct tail_reader {
 };
 
 static void s_prove(void *arg);
+
+static void s_fail_away(wait_t *wait)
+{
+    static const pg_outcome_t away = {.code = ERR_UNAVAILABLE, .message = ""};
+    store_call_fail_database(wait->task.call, &away);
+    free(wait);
+}
+
+/* Calls that wait behind a proof which the database does not answer have deadlines of their own. */
+static void s_on_tick(void *arg)
+{
+    tail_reader_t *self = arg;
+    int64_t limit_ms = clock_unix_ms() + DEADLINE_MARGIN_MS;
+    wait_t *wait, *next;
+    DL_FOREACH_SAFE(self->waiting, wait, next)
+    {
+        if (wait->task.call->deadline_ms > limit_ms && !self->stopped)
+            continue;
+        DL_DELETE(self->waiting, wait);
+        s_fail_away(wait);
+    }
+    if (!self->waiting)
+        loop_timer_stop(self->tick);
+}
+
+static void s_add_waiting(tail_reader_t *self, wait_t *wait)
+{
+    DL_APPEND(self->waiting, wait);
+    if (!loop_timer_is_active(self->tick))
+        loop_timer_start(self->tick, TICK_MS, TICK_MS);
+}
 
 static void s_prove_soon(tail_reader_t *self)
 {
@@ -112,7 +145,7 @@ static bool s_waits_on(tail_reader_t *self, wait_t *wait, const pg_outcome_t *ou
     if (outcome->code != ERR_UNAVAILABLE || self->stopped ||
         wait->task.call->deadline_ms <= clock_unix_ms() + 2 * DEADLINE_MARGIN_MS)
         return false;
-    DL_APPEND(self->waiting, wait);
+    s_add_waiting(self, wait);
     return true;
 }
 
@@ -217,7 +250,7 @@ bool tail_reader_take(tail_reader_t *self,
     wait->limit = limit;
     wait->again = again;
     wait->arg = arg;
-    DL_APPEND(self->waiting, wait);
+    s_add_waiting(self, wait);
     s_prove_soon(self);
     return true;
 }
@@ -265,6 +298,7 @@ tail_reader_t *tail_reader_new(loop_t *loop, database_t *database)
     self->loop = loop;
     self->database = database;
     self->cache = tail_cache_new(CACHE_BYTES);
+    self->tick = loop_timer_new(loop, s_on_tick, self);
     self->json = (buffer_t)BUFFER_INIT(MESSAGE_JSON_MAX);
     self->metric_hits =
         metrics_counter("parley_store_tail_hits_total", "pages served from memory", NULL);
@@ -280,15 +314,8 @@ tail_reader_t *tail_reader_new(loop_t *loop, database_t *database)
 
 void tail_reader_stop(tail_reader_t *self)
 {
-    static const pg_outcome_t away = {.code = ERR_UNAVAILABLE, .message = ""};
     self->stopped = true;
-    wait_t *wait, *next;
-    DL_FOREACH_SAFE(self->waiting, wait, next)
-    {
-        DL_DELETE(self->waiting, wait);
-        store_call_fail_database(wait->task.call, &away);
-        free(wait);
-    }
+    s_on_tick(self);
 }
 
 void tail_reader_destroy(tail_reader_t **self_p)
@@ -298,6 +325,7 @@ void tail_reader_destroy(tail_reader_t **self_p)
         return;
     *self_p = NULL;
     loop_defer_cancel(self->loop, s_prove, self);
+    loop_timer_destroy(&self->tick);
     tail_cache_destroy(&self->cache);
     buffer_free(&self->json);
     free(self);

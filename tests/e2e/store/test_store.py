@@ -651,6 +651,8 @@ class Faults(WithStore):
             self.assertEqual(gateway.event_of_kind("head")["seq"], 0)
             cluster.stop("immediate")
             calls = [gateway.post(field, {"room": "x", "body": "x"}, timeout_s=20) for field in ("Query.getMessages", "Mutation.createMessage")]
+            while store.metrics()["parley_store_calls_in_flight"] < 2:
+                time.sleep(0.01)
             began = time.time()
             self.assertEqual(store.stop(), 0)  # waiting for nothing that may never come
             self.assertLess(time.time() - began, 6)
