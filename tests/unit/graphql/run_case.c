@@ -247,17 +247,16 @@ static void s_execute(host_t *host,
     buffer_free(&response);
 }
 
-json_t *run_case(const char *schema_text, const json_t *test_case, size_t arena_fail_at)
+gql_schema_t *run_case_schema(const char *sdl, err_t *err)
 {
-    err_t err = ERR_INIT;
+    gql_source_t source = {.service = "test", .sdl = sdl, .size = strlen(sdl)};
+    return gql_schema_build(&source, 1, err);
+}
+
+json_t *run_case(gql_schema_t *schema, const json_t *test_case, size_t arena_fail_at)
+{
     const json_t *introspection = json_object_get(test_case, "introspection");
-    gql_source_t source = {.service = "test", .sdl = schema_text, .size = strlen(schema_text)};
-    gql_schema_t *schema = gql_schema_build(&source, 1, &err);
     json_t *result = json_object();
-    if (!schema) {
-        json_object_set_new(result, "response", json_string(err.text));
-        return result;
-    }
     host_t host = {.answers = json_object_get(test_case, "answers"),
                    .calls = json_array(),
                    .unflushed = json_array(),
@@ -274,7 +273,6 @@ json_t *run_case(const char *schema_text, const json_t *test_case, size_t arena_
         host.response = s_parse(response.data, response.size);
     buffer_free(&response);
     gql_document_unref(&document);
-    gql_schema_unref(&schema);
     if (host.response)
         json_object_set_new(result, "response", host.response);
     if (json_array_size(host.unflushed))

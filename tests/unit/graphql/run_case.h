@@ -5,6 +5,11 @@
 
 #include <jansson.h>
 
+#include "gateway/graphql/graphql.h"
+
+/* The schema of a service called "test". */
+gql_schema_t *run_case_schema(const char *sdl, err_t *err);
+
 /* A case is a JSON map:
  *   document    text
  *   operation   name (optional)
@@ -22,6 +27,6 @@
  * "takes": …} calls being one list for each flush; for a subscription, "source" is its call and
  * "events" are the responses. arena_fail_at > 0 makes that allocation of the execution's arena, and
  * all behind it, fail. */
-json_t *run_case(const char *schema, const json_t *test_case, size_t arena_fail_at);
+json_t *run_case(gql_schema_t *schema, const json_t *test_case, size_t arena_fail_at);
 
 #endif

@@ -58,12 +58,26 @@ static json_t *s_load(const char *name)
     return json;
 }
 
-static char *s_schema(const json_t *test_case)
+/* Of all cases. */
+static gql_schema_t *s_schema;
+
+static int s_build_schema(void **state)
 {
-    const char *name = json_string_value(json_object_get(test_case, "schema"));
-    char *text = s_read(name ? name : "schema", ".sdl");
-    assert_non_null(text);
-    return text;
+    (void)state;
+    err_t err = ERR_INIT;
+    char *text = s_read("schema", ".sdl");
+    s_schema = text ? run_case_schema(text, &err) : NULL;
+    free(text);
+    if (!s_schema)
+        print_error("schema.sdl: %s\n", err.text);
+    return s_schema ? 0 : -1;
+}
+
+static int s_forget_schema(void **state)
+{
+    (void)state;
+    gql_schema_unref(&s_schema);
+    return 0;
 }
 
 /* Equal, in the order of members too. */
@@ -86,8 +100,7 @@ static void s_test_case(void **state)
 {
     const char *name = *state;
     json_t *test_case = s_load(name);
-    char *schema = s_schema(test_case);
-    json_t *result = run_case(schema, test_case, 0);
+    json_t *result = run_case(s_schema, test_case, 0);
     static const char *const parts[] = {"response", "calls", "faults", "source", "events"};
     const json_t *expect = json_object_get(test_case, "expect");
     assert_true(json_object_size(expect) > 0);
@@ -95,7 +108,6 @@ static void s_test_case(void **state)
         s_expect(parts[i], json_object_get(expect, parts[i]), json_object_get(result, parts[i]));
     json_decref(result);
     json_decref(test_case);
-    free(schema);
 }
 
 static bool s_mentions_memory(const json_t *result)
@@ -112,11 +124,10 @@ static void s_test_memory(void **state)
 {
     const char *name = *state;
     json_t *test_case = s_load(name);
-    char *schema = s_schema(test_case);
-    json_t *whole = run_case(schema, test_case, 0);
+    json_t *whole = run_case(s_schema, test_case, 0);
     size_t n = 1;
     for (;; n++) {
-        json_t *result = run_case(schema, test_case, n);
+        json_t *result = run_case(s_schema, test_case, n);
         bool same = json_equal(result, whole);
         if (!same && !s_mentions_memory(result)) {
             char *text = json_dumps(result, 0);
@@ -131,7 +142,6 @@ static void s_test_memory(void **state)
     }
     json_decref(whole);
     json_decref(test_case);
-    free(schema);
 }
 
 static int s_compare(const void *a, const void *b)
@@ -163,5 +173,6 @@ int main(void)
         s_tests[2 * i + 1] = (struct CMUnitTest){
             .name = s_titles[i], .test_func = s_test_memory, .initial_state = s_names[i]};
     }
-    return _cmocka_run_group_tests("execution", s_tests, 2 * count, NULL, NULL) != 0;
+    return _cmocka_run_group_tests("execution", s_tests, 2 * count, s_build_schema,
+                                   s_forget_schema) != 0;
 }
