@@ -121,7 +121,7 @@ static void s_report(runner_t *runner,
     const char *kind = operation ? s_kind_name(gql_operation_kind(operation)) : "invalid";
     const char *fields = operation ? gql_operation_root_fields(operation) : "";
     operation_metrics_count(runner->metrics, kind, fields, outcome, duration_us);
-    if (!log_is_on(LOG_INFO))
+    if (!log_is_on(LOG_LEVEL_INFO))
         return;
     const char *name = operation ? gql_operation_name(operation) : NULL;
     char cut[NAME_LOGGED_MAX + 1] = "";
@@ -355,6 +355,14 @@ static void s_host_done(void *arg, const buffer_t *response, size_t error_count)
     s_finish(self, &result);
 }
 
+static void s_host_fault(void *arg, const gql_call_t *call, const char *what)
+{
+    operation_t *self = arg;
+    log_warn("a service's answer is broken", log_str("request", self->request_id),
+             log_str("service", call->service), log_str("field", call->field),
+             log_str("reason", what), LOG_END);
+}
+
 /* Makes the execution; false after it was refused and is gone. */
 static bool s_begin(operation_t *self, operation_done_fn done, void *arg)
 {
@@ -373,7 +381,7 @@ static bool s_begin(operation_t *self, operation_done_fn done, void *arg)
 void operation_run(operation_t *self, operation_done_fn done, void *arg)
 {
     static const gql_host_t host = {
-        .call = s_host_call, .flush = s_host_flush, .done = s_host_done};
+        .call = s_host_call, .flush = s_host_flush, .done = s_host_done, .fault = s_host_fault};
     if (s_begin(self, done, arg))
         gql_execution_start(self->execution, &host, self);
 }

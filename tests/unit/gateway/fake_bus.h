@@ -1,0 +1,43 @@
+/* Services and feed that do what a test tells them to, for tests of the fronts: they stand in for
+ * gateway/bus and gateway/feed when linked before them. */
+#ifndef PARLEY_TESTS_FAKE_BUS_H
+#define PARLEY_TESTS_FAKE_BUS_H
+
+#include "gateway/bus/services.h"
+#include "gateway/feed/feed.h"
+
+enum { FAKE_CALLS_MAX = 64, FAKE_SUBSCRIBERS_MAX = 512 };
+
+typedef struct {
+    bool open; /* not answered, not cancelled */
+    char field[64];
+    char args[256];
+    char identity[256];
+    char resume[64];
+    service_answer_fn fn;
+    void *arg;
+} fake_call_t;
+
+/* All calls since fake_bus_reset, oldest first; cancelled ones stay. */
+extern fake_call_t fake_calls[FAKE_CALLS_MAX];
+extern size_t fake_call_count;
+extern size_t fake_cancelled;
+
+void fake_bus_reset(void);
+/* Answers the oldest open call of that field. */
+void fake_answer(const char *field, const char *json);
+void fake_reject(const char *field, const char *code, const char *message);
+
+extern subscriber_t *fake_subscribers[FAKE_SUBSCRIBERS_MAX]; /* NULL when they left */
+extern size_t fake_subscriber_count;
+size_t fake_subscribers_left(void);
+
+void fake_activate(subscriber_t *subscriber);
+/* count events more: {"data":{"n":1}} and so on. */
+void fake_publish(subscriber_t *subscriber, unsigned count);
+/* The last call to this subscriber. */
+void fake_end(subscriber_t *subscriber, err_code_t code, const char *message);
+/* Events that were taken. */
+unsigned fake_taken(const subscriber_t *subscriber);
+
+#endif
