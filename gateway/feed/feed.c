@@ -8,8 +8,11 @@
 #include "common/clock.h"
 #include "gateway/feed/feed_internal.h"
 
-const feed_limits_t FEED_LIMITS_DEFAULT = {
-    .ring_events = 1024, .ring_bytes = 4 * 1024 * 1024, .slice = 256, .idle_ms = 30000};
+const feed_limits_t FEED_LIMITS_DEFAULT = {.ring_events = 1024,
+                                           .ring_bytes = 4 * 1024 * 1024,
+                                           .rings_bytes = 256 * 1024 * 1024,
+                                           .slice = 256,
+                                           .idle_ms = 30000};
 
 enum { RENDERED_MAX = 17 * 1024 * 1024 };
 

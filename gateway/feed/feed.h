@@ -22,7 +22,8 @@ typedef struct subscriber subscriber_t;
 
 typedef struct {
     uint32_t ring_events; /* 1,024 a stream */
-    size_t ring_bytes;    /* 4 MiB a stream */
+    size_t ring_bytes;    /* 4 MiB a stream … */
+    size_t rings_bytes;   /* … and 256 MiB of all: with many streams each keeps its share */
     uint32_t slice;       /* 256 subscribers between two looks at the sockets */
     uint32_t idle_ms;     /* 30,000: an unused stream is unsubscribed after that */
 } feed_limits_t;

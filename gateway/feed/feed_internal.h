@@ -25,6 +25,7 @@ enum {
     FEED_INSTANCES_MAX = 256,
     FEED_GAP_MS = 20,         /* a hole may close by itself for so long */
     FEED_POKE_MS = 1000,      /* without a head */
+    FEED_FIRST_POKE_MS = 300, /* after an instance came up: it may have been connected before */
     FEED_POKES_MAX = 3,       /* then the connection is made anew */
     FEED_PENDING_MS = 10000,  /* a subscription waits so long for its stream to be live */
     FEED_SETTLE_MS = 1000,    /* between the two HEADS after a loss */
@@ -37,6 +38,7 @@ enum {
     FEED_PAGES_BYTES = 64 * 1024 * 1024, /* of all pages of all streams */
     FEED_SEEK_EVENTS = 20000,            /* looked at to find the last n that a group takes … */
     FEED_SEEK_ROUNDS = 2000,             /* … in at most so many requests */
+    FEED_RING_LEAST_BYTES = 32 * 1024,   /* a stream's share of feed_limits_t.rings_bytes */
     FEED_EARLY_MAX = 1024,               /* events kept behind a hole */
 };
 

@@ -43,11 +43,11 @@ static group_t *s_new(stream_t *stream, const char *key, gql_execution_t *execut
 group_t *group_get(stream_t *stream, const char *rights, gql_execution_t **execution_p)
 {
     const char *execution_key = gql_execution_group_key(*execution_p);
-    size_t size = strlen(execution_key) + strlen(rights) + 2;
+    size_t size = strlen(execution_key) + strlen(rights) + 32;
     char *key = malloc(size);
     if (key == NULL)
         abort();
-    snprintf(key, size, "%s\n%s", rights, execution_key); /* rights have no line breaks */
+    snprintf(key, size, "%zu %s%s", strlen(rights), rights, execution_key);
     group_t *self = NULL;
     HASH_FIND_STR(stream->groups, key, self);
     if (self != NULL)

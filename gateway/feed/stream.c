@@ -28,15 +28,25 @@ static void s_shift(stream_t *self)
     event_bury(&event, &self->feed->graves);
 }
 
+/* What the ring, and what is rendered of it, may hold. */
+static size_t s_limit_bytes(const stream_t *self)
+{
+    const feed_limits_t *limits = &self->feed->limits;
+    size_t share = limits->rings_bytes / (self->feed->counts.streams + 1);
+    if (share < FEED_RING_LEAST_BYTES)
+        share = FEED_RING_LEAST_BYTES;
+    return share < limits->ring_bytes ? share : limits->ring_bytes;
+}
+
 /* Takes the event, the next in order: whoever waits for one of its type has something to take. */
 static void s_push(stream_t *self, event_t *event)
 {
-    const feed_limits_t *limits = &self->feed->limits;
+    size_t limit_bytes = s_limit_bytes(self);
     ring_push(&self->ring, event);
     if (self->head < event->seq)
         self->head = event->seq;
     while (self->ring.count > 1 &&
-           (self->ring.count > limits->ring_events || self->ring.bytes > limits->ring_bytes))
+           (self->ring.count > self->feed->limits.ring_events || self->ring.bytes > limit_bytes))
         s_shift(self);
     for (group_t *group = self->groups; group != NULL; group = group->hh.next)
         if (!list_is_empty(&group->waiting) && (event->is_revoke || group_takes(group, event)))
@@ -52,7 +62,8 @@ void stream_account(stream_t *self, const event_t *event, size_t bytes)
     if (self->rendered_from < self->ring.first)
         self->rendered_from = self->ring.first;
     /* Of older events it can be rendered again. */
-    for (; self->rendered_bytes > self->feed->limits.ring_bytes; self->rendered_from++) {
+    size_t limit_bytes = s_limit_bytes(self);
+    for (; self->rendered_bytes > limit_bytes; self->rendered_from++) {
         if (self->rendered_from > ring_last(&self->ring))
             return;
         if (self->rendered_from != event->seq)
@@ -315,6 +326,8 @@ void stream_on_instance(stream_t *self, uint32_t instance, bool up)
             break;
         }
     s_update_live(self);
+    if (up && !self->is_live)
+        alarm_set(self->feed->alarms, &self->live_alarm, FEED_FIRST_POKE_MS);
     if (!up) /* it may have committed what it had no time to publish */
         heads_want(self, true);
 }

@@ -604,6 +604,31 @@ static void s_test_no_heads(void **state)
     world_flow();
 }
 
+/* One that comes up again without a new connection sends no head by itself. */
+static void s_test_first_poke(void **state)
+{
+    (void)state;
+    static reader_t reader, second;
+    world_set_up(0, true);
+    s_subscribe(&reader, "a", FEED_START_LIVE, 0);
+    world_flow();
+    world_set_up(0, false);
+    world_set_up(0, true);
+    world.instances[0].surfaces[0] = 0;
+    world.instances[0].knows[0] = true;
+    s_subscribe(&second, "a", FEED_START_LIVE, 0);
+    world_flow();
+    assert_false(second.is_active);
+    world_pass(350);
+    assert_int_equal(world.pokes, 1);
+    world_flow();
+    assert_true(second.is_active);
+    feed_unsubscribe(&reader.subscriber);
+    feed_unsubscribe(&second.subscriber);
+    world_pass(1500);
+    world_flow();
+}
+
 static void s_test_loss(void **state)
 {
     (void)state;
@@ -826,17 +851,29 @@ int main(void)
 {
     log_init("test", NULL, LOG_LEVEL_ERROR + 1, LOG_FORMAT_TEXT);
     const struct CMUnitTest tests[] = {
-        FEED_TEST(s_test_live),          FEED_TEST(s_test_two_instances),
-        FEED_TEST(s_test_hole),          FEED_TEST(s_test_lost_last),
-        FEED_TEST(s_test_late_head),     FEED_TEST(s_test_after),
-        FEED_TEST(s_test_after_the_end), FEED_TEST(s_test_pruned),
-        FEED_TEST(s_test_last),          FEED_TEST(s_test_last_from_ring),
-        FEED_TEST(s_test_shared),        FEED_TEST(s_test_stalled),
-        FEED_TEST(s_test_other_types),   FEED_TEST(s_test_revoke),
-        FEED_TEST(s_test_revoke_gone),   FEED_TEST(s_test_epoch),
-        FEED_TEST(s_test_no_heads),      FEED_TEST(s_test_loss),
-        FEED_TEST(s_test_idle),          FEED_TEST(s_test_failing_replays),
-        FEED_TEST(s_test_ring_bytes),    FEED_TEST(s_test_leaving),
+        FEED_TEST(s_test_live),
+        FEED_TEST(s_test_two_instances),
+        FEED_TEST(s_test_hole),
+        FEED_TEST(s_test_lost_last),
+        FEED_TEST(s_test_late_head),
+        FEED_TEST(s_test_after),
+        FEED_TEST(s_test_after_the_end),
+        FEED_TEST(s_test_pruned),
+        FEED_TEST(s_test_last),
+        FEED_TEST(s_test_last_from_ring),
+        FEED_TEST(s_test_shared),
+        FEED_TEST(s_test_stalled),
+        FEED_TEST(s_test_other_types),
+        FEED_TEST(s_test_revoke),
+        FEED_TEST(s_test_revoke_gone),
+        FEED_TEST(s_test_epoch),
+        FEED_TEST(s_test_no_heads),
+        FEED_TEST(s_test_first_poke),
+        FEED_TEST(s_test_loss),
+        FEED_TEST(s_test_idle),
+        FEED_TEST(s_test_failing_replays),
+        FEED_TEST(s_test_ring_bytes),
+        FEED_TEST(s_test_leaving),
         FEED_TEST(s_test_read_source),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
