@@ -10,22 +10,7 @@
 
 enum {
     TICK_MS = 1000,
-    ACTIVE_GONE_S = 3, /* nobody announces the active manifest for so long: take another's */
 };
-
-static service_t *s_service_of(const instance_t *instance)
-{
-    return instance->service;
-}
-
-#define FOR_EACH_INSTANCE(service, node)                                                           \
-    for (list_node_t *node = (service)->instances.next; node != &(service)->instances;             \
-         node = node->next)
-
-static instance_t *s_instance(list_node_t *node)
-{
-    return LIST_ITEM(node, instance_t, node);
-}
 
 service_t *services_find(services_t *self, const char *name)
 {
@@ -37,7 +22,7 @@ service_t *services_find(services_t *self, const char *name)
 
 /* ---- telling ---- */
 
-static void s_tell_change(services_t *self)
+void services_tell_change(services_t *self)
 {
     self->generation++;
     for (size_t i = 0; i < self->listener_count; i++)
@@ -47,7 +32,7 @@ static void s_tell_change(services_t *self)
 
 static void s_on_event(instance_t *instance, const service_event_t *event)
 {
-    services_t *self = s_service_of(instance)->services;
+    services_t *self = instance->service->services;
     for (size_t i = 0; i < self->listener_count; i++)
         if (self->listeners[i].fn.on_event != NULL)
             self->listeners[i].fn.on_event(self->listeners[i].arg, event);
@@ -64,7 +49,7 @@ static void s_count(service_t *service)
     FOR_EACH_INSTANCE(service, node)
     {
         known++;
-        up += s_instance(node)->was_up;
+        up += SERVICE_INSTANCE(node)->was_up;
     }
     metric_set(service->up_gauge, up);
     metric_set(service->known_gauge, known);
@@ -72,7 +57,7 @@ static void s_count(service_t *service)
 
 static void s_on_state(instance_t *instance)
 {
-    service_t *service = s_service_of(instance);
+    service_t *service = instance->service;
     services_t *self = service->services;
     bool is_up = s_is_up(instance);
     bool has_changed = is_up != instance->was_up;
@@ -86,142 +71,6 @@ static void s_on_state(instance_t *instance)
         services_dispatch_waiting(service);
 }
 
-/* ---- manifests ---- */
-
-/* The first time that this incarnation announces this manifest makes it the newest. */
-static void s_order(services_t *self, instance_t *instance)
-{
-    const manifest_t *manifest = instance->manifest;
-    if (instance->order != 0 &&
-        strcmp(instance->order_incarnation, manifest_incarnation(manifest)) == 0 &&
-        memcmp(instance->order_hash, manifest_hash(manifest), MANIFEST_HASH_SIZE) == 0)
-        return;
-    instance->order = ++self->last_order;
-    instance->refused_at = 0;
-    snprintf(instance->order_incarnation, sizeof instance->order_incarnation, "%s",
-             manifest_incarnation(manifest));
-    memcpy(instance->order_hash, manifest_hash(manifest), MANIFEST_HASH_SIZE);
-}
-
-static bool s_is_newest(const instance_t *instance)
-{
-    service_t *service = s_service_of(instance);
-    FOR_EACH_INSTANCE(service, node)
-    {
-        const instance_t *other = s_instance(node);
-        if (other->manifest != NULL && other->is_accepted && other->order > instance->order)
-            return false;
-    }
-    return true;
-}
-
-/* May the manifest live beside those of the other services? */
-static bool s_fits(instance_t *instance, err_t *err)
-{
-    service_t *service = s_service_of(instance);
-    services_t *self = service->services;
-    if (self->accept == NULL)
-        return true;
-    const service_manifest_t **set = calloc(self->count, sizeof set[0]);
-    if (set == NULL)
-        abort();
-    size_t count = 0;
-    for (size_t i = 0; i < self->count; i++) {
-        if (&self->list[i] == service)
-            set[count++] = manifest_view(instance->manifest);
-        else if (self->list[i].active != NULL)
-            set[count++] = &self->list[i].view;
-    }
-    bool fits = self->accept(self->accept_arg, set, count, err);
-    free(set);
-    return fits;
-}
-
-static void s_activate(service_t *service, manifest_t *manifest)
-{
-    manifest_unref(&service->active);
-    service->active = manifest_ref(manifest);
-    service->active_gone_s = 0;
-    log_info("manifest of a service is active", log_str("service", service->name),
-             log_str("version", manifest_view(manifest)->version),
-             log_str("instance", manifest_instance(manifest)), LOG_END);
-}
-
-/* Sets the view that others see; true if the epoch is another one than before. */
-static bool s_update_view(service_t *service, const char *epoch)
-{
-    bool is_new = epoch != NULL && strcmp(epoch, service->epoch) != 0;
-    if (is_new)
-        snprintf(service->epoch, sizeof service->epoch, "%s", epoch);
-    if (service->active != NULL) {
-        service->view = *manifest_view(service->active);
-        service->view.epoch = service->epoch[0] != '\0' ? service->epoch : NULL;
-    }
-    return is_new;
-}
-
-/* False: it collides with other services. Logged once for each set of manifests it collides with.
- */
-static bool s_check(instance_t *instance)
-{
-    services_t *self = s_service_of(instance)->services;
-    err_t err = ERR_INIT;
-    if (instance->refused_at == self->generation)
-        return false;
-    if (s_fits(instance, &err))
-        return true;
-    instance->refused_at = self->generation;
-    log_error("manifest of a service is refused", log_str("service", instance->name),
-              log_str("endpoint", instance->endpoint), log_str("reason", err.text), LOG_END);
-    return false;
-}
-
-static void s_on_manifest(instance_t *instance)
-{
-    service_t *service = s_service_of(instance);
-    services_t *self = service->services;
-    s_order(self, instance);
-    bool is_active =
-        service->active != NULL && manifest_is_same(service->active, instance->manifest);
-    bool is_change = false;
-    if (!is_active && s_is_newest(instance)) {
-        instance->is_accepted = s_check(instance);
-        is_change = instance->is_accepted;
-        if (is_change)
-            s_activate(service, instance->manifest);
-    } else {
-        instance->is_accepted = true; /* active, or older: for the fields that it has */
-    }
-    if (instance->is_accepted && s_update_view(service, manifest_view(instance->manifest)->epoch))
-        is_change = true;
-    if (is_change)
-        s_tell_change(self);
-}
-
-/* The active manifest's last instance has left: the newest of those that are there takes over. */
-static void s_reselect(service_t *service)
-{
-    instance_t *newest = NULL;
-    FOR_EACH_INSTANCE(service, node)
-    {
-        instance_t *instance = s_instance(node);
-        if (instance->manifest == NULL || !instance->is_accepted)
-            continue;
-        if (service->active != NULL && manifest_is_same(service->active, instance->manifest)) {
-            service->active_gone_s = 0;
-            return;
-        }
-        if (newest == NULL || instance->order > newest->order)
-            newest = instance;
-    }
-    if (newest == NULL || ++service->active_gone_s < ACTIVE_GONE_S || !s_check(newest))
-        return;
-    s_activate(service, newest->manifest);
-    s_update_view(service, NULL);
-    s_tell_change(service->services);
-    services_dispatch_waiting(service);
-}
-
 /* ---- instances ---- */
 
 static void s_on_lost(instance_t *instance);
@@ -229,12 +78,12 @@ static void s_on_lost(instance_t *instance);
 static void s_on_events_open(instance_t *instance)
 {
     topic_t *topic, *next;
-    HASH_ITER(hh, s_service_of(instance)->topics, topic, next)
+    HASH_ITER(hh, instance->service->topics, topic, next)
     instance_topic(instance, topic->stream, true);
 }
 
 static const instance_vtable_t s_vtable = {
-    .on_manifest = s_on_manifest,
+    .on_manifest = services_on_manifest,
     .on_answer = services_on_answer,
     .on_event = s_on_event,
     .on_flushed = services_on_flushed,
@@ -261,7 +110,7 @@ s_add_instance(service_t *service, const source_t *source, const char *endpoint,
 
 static void s_remove_instance(instance_t *instance)
 {
-    service_t *service = s_service_of(instance);
+    service_t *service = instance->service;
     log_info("service instance is gone", log_str("service", service->name),
              log_str("endpoint", instance->endpoint), LOG_END);
     list_remove(&instance->node);
@@ -278,7 +127,7 @@ static void s_sweep(void *arg)
         list_node_t *next;
         list_t *list = &self->list[i].instances;
         for (list_node_t *node = list->next; node != list; node = next) {
-            instance_t *instance = s_instance(node);
+            instance_t *instance = SERVICE_INSTANCE(node);
             next = node->next;
             if (instance->is_vanished && !instance_is_connected(instance)) {
                 s_remove_instance(instance);
@@ -303,7 +152,7 @@ static void s_on_lost(instance_t *instance)
 {
     services_on_lost(instance);
     if (instance->is_vanished)
-        s_want_sweep(s_service_of(instance)->services);
+        s_want_sweep(instance->service->services);
 }
 
 /* ---- host names ---- */
@@ -312,8 +161,8 @@ static instance_t *s_find_endpoint(service_t *service, const char *endpoint)
 {
     FOR_EACH_INSTANCE(service, node)
     {
-        if (strcmp(s_instance(node)->endpoint, endpoint) == 0)
-            return s_instance(node);
+        if (strcmp(SERVICE_INSTANCE(node)->endpoint, endpoint) == 0)
+            return SERVICE_INSTANCE(node);
     }
     return NULL;
 }
@@ -337,8 +186,8 @@ s_on_addresses(void *arg, const char *const *addresses, size_t count, const char
         return;
     FOR_EACH_INSTANCE(service, node)
     {
-        if (s_instance(node)->source == self)
-            s_instance(node)->is_vanished = true;
+        if (SERVICE_INSTANCE(node)->source == self)
+            SERVICE_INSTANCE(node)->is_vanished = true;
     }
     for (size_t i = 0; i < count; i++) {
         err_t err = ERR_INIT;
@@ -443,7 +292,7 @@ static void s_on_tick(void *arg)
 {
     services_t *self = arg;
     for (size_t i = 0; i < self->count; i++)
-        s_reselect(&self->list[i]);
+        services_reselect(&self->list[i]);
 }
 
 services_t *services_new(const services_options_t *options, err_t *err)
@@ -478,7 +327,7 @@ services_t *services_new(const services_options_t *options, err_t *err)
 static void s_close_service(service_t *service)
 {
     for (list_node_t *node; (node = list_first(&service->instances)) != NULL;) {
-        instance_t *instance = s_instance(node);
+        instance_t *instance = SERVICE_INSTANCE(node);
         list_remove(node);
         instance_destroy(&instance);
     }
@@ -528,7 +377,7 @@ bool services_are_ready(const services_t *self, char *reason, size_t size)
         bool is_ready = false;
         FOR_EACH_INSTANCE(service, node)
         {
-            is_ready = is_ready || instance_is_callable(s_instance(node));
+            is_ready = is_ready || instance_is_callable(SERVICE_INSTANCE(node));
         }
         if (!is_ready || service->active == NULL) {
             snprintf(reason, size, "service %s is away", service->name);
@@ -560,7 +409,7 @@ static void s_set_topic(service_t *service, const char *stream, bool subscribe)
 {
     FOR_EACH_INSTANCE(service, node)
     {
-        instance_topic(s_instance(node), stream, subscribe);
+        instance_topic(SERVICE_INSTANCE(node), stream, subscribe);
     }
 }
 
@@ -603,8 +452,8 @@ static instance_t *s_find_instance(services_t *self, uint32_t id)
     for (size_t i = 0; i < self->count; i++)
         FOR_EACH_INSTANCE(&self->list[i], node)
         {
-            if (s_instance(node)->id == id)
-                return s_instance(node);
+            if (SERVICE_INSTANCE(node)->id == id)
+                return SERVICE_INSTANCE(node);
         }
     return NULL;
 }
@@ -614,7 +463,7 @@ void services_poke(services_t *self, uint32_t id, const char *stream)
     instance_t *instance = s_find_instance(self, id);
     topic_t *topic = NULL;
     if (instance != NULL)
-        HASH_FIND_STR(s_service_of(instance)->topics, stream, topic);
+        HASH_FIND_STR(instance->service->topics, stream, topic);
     if (topic == NULL)
         return;
     instance_topic(instance, stream, true);
@@ -630,8 +479,8 @@ size_t services_instances(const services_t *self, const char *name, uint32_t *ou
             continue;
         FOR_EACH_INSTANCE(service, node)
         {
-            if (s_instance(node)->was_up && count < max)
-                out[count++] = s_instance(node)->id;
+            if (SERVICE_INSTANCE(node)->was_up && count < max)
+                out[count++] = SERVICE_INSTANCE(node)->id;
         }
     }
     return count;

@@ -95,8 +95,21 @@ struct services {
     arena_t *arena;            /* of one answer */
 };
 
+#define SERVICE_INSTANCE(node) LIST_ITEM(node, instance_t, node)
+#define FOR_EACH_INSTANCE(service, node)                                                           \
+    for (list_node_t *node = (service)->instances.next; node != &(service)->instances;             \
+         node = node->next)
+
 /* services.c */
 service_t *services_find(services_t *self, const char *name);
+
+void services_tell_change(services_t *self);
+
+/* services_manifests.c: which manifest of a service is the active one (proto/bus.md 3) */
+void services_on_manifest(instance_t *instance);
+/* Every second: if the active manifest's last instance has left, the newest of those that are there
+ * takes over. */
+void services_reselect(service_t *service);
 
 /* services_calls.c */
 void services_calls_open(services_t *self);
