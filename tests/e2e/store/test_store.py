@@ -685,6 +685,7 @@ class Faults(WithStore):
         for call in calls:
             self.gateway.wait(call, 20)
         self.assert_dense(self.url, room, 2000)
+        self.assertGreater(self.store.metrics()["parley_store_batch_retries_total"], 0)
 
     def test_postgres_restarted_in_mid_flight(self):
         cluster = Postgres()
@@ -815,6 +816,104 @@ class Faults(WithStore):
         self.assertEqual(ok + limited, 30000)
         self.assert_dense(self.url, "flood", ok)
         gateway.close()
+
+
+class Soak(unittest.TestCase):
+    """Two stores and PostgreSQL are killed and cut at random under load, for PARLEY_SOAK_SECONDS (10)."""
+
+    def writer(self, n, stores, rooms, until, results):
+        """As a gateway does: what got no answer goes to the other store, under the same id and deadline."""
+        import random
+
+        rng = random.Random(n)
+        gateways = [Gateway(store) for store in stores]
+        while time.time() < until:
+            room, id, deadline = rng.choice(rooms), uuid7(), time.time() + 8
+            body = {"field": "Mutation.createMessage", "identity": ALICE, "args": {"body": f"{n}", "room": room}}
+            outcome = "unknown"
+            while time.time() < deadline and outcome == "unknown":
+                gateway = rng.choice(gateways)
+                gateway.send(record(CALL, body, id, deadline_ms=int(deadline * 1000)))
+                try:
+                    outcome = gateway.wait(id, 1.0)
+                except NoAnswer:
+                    pass
+                except Failure as failure:
+                    # "none" speaks for that store's copy of the call only, once it was sent twice.
+                    outcome = failure.extensions["outcome"] if failure.code in ("UNAVAILABLE", "TIMEOUT") else failure.code
+                    break
+            results.append((room, str(uuid.UUID(bytes=id)), outcome))
+        for gateway in gateways:
+            gateway.close()
+
+    def harm(self, cluster, url, stores, until):
+        import random
+
+        rng = random.Random(5)
+        while time.time() < until:
+            time.sleep(rng.uniform(0.1, 0.8))
+            what = rng.random()
+            store = rng.choice(stores)
+            if what < 0.35:
+                store.kill()
+                store.start(wait=False)
+            elif what < 0.5:
+                store.process.send_signal(signal.SIGSTOP)
+                time.sleep(rng.uniform(0.1, 1.5))
+                store.process.send_signal(signal.SIGCONT)
+            elif what < 0.6:
+                store.stop()
+                store.start(wait=False)
+            elif what < 0.95:
+                try:
+                    cluster.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'parley-store%'", url)
+                except subprocess.CalledProcessError:
+                    pass
+            else:
+                cluster.stop(rng.choice(("immediate", "fast")))
+                cluster.start()
+
+    def test_nothing_is_lost_doubled_or_out_of_order(self):
+        until = time.time() + float(os.environ.get("PARLEY_SOAK_SECONDS", "10"))
+        cluster = Postgres()
+        try:
+            url = cluster.database()
+            stores = [Store(url, scratch).start() for _ in range(2)]
+            rooms, results = [f"soak{i}" for i in range(5)], []
+            threads = [threading.Thread(target=self.writer, args=(n, stores, rooms, until, results)) for n in range(8)]
+            for thread in threads:
+                thread.start()
+            self.harm(cluster, url, stores, until)
+            for thread in threads:
+                thread.join()
+            for store in stores:
+                store.wait_ready()
+            gateway = Gateway(stores[0])
+            log, acknowledged = {}, 0
+            for room in rooms:
+                answer = gateway.replay("room/" + room, after=0)
+                events = answer["events"]
+                while len(events) < answer["head"]:
+                    events += gateway.replay("room/" + room, after=len(events))["events"]
+                self.assertEqual([e["seq"] for e in events], list(range(1, len(events) + 1)))
+                self.assertEqual(gateway.page(room=room, last=200), [e["payload"] for e in events[-200:]])
+                for event in events:
+                    key = (room, event["payload"]["messageId"])
+                    self.assertNotIn(key, log)
+                    log[key] = event["payload"]
+            for room, id, outcome in results:
+                if isinstance(outcome, dict):
+                    self.assertEqual(log.get((room, id)), outcome)
+                    acknowledged += 1
+            self.assertLessEqual(set(log), {(room, id) for room, id, _ in results})
+            print(f"({acknowledged} of {len(results)} acknowledged) ", end="")
+            self.assertGreater(acknowledged, 100)
+            gateway.close()
+            for store in stores:
+                self.assertEqual(store.stop(), 0)
+                self.assertNotIn("Sanitizer", store.log())
+        finally:
+            cluster.remove()
 
 
 class Network(unittest.TestCase):
