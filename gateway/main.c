@@ -14,6 +14,7 @@
 #include "common/net.h"
 #include "gateway/auth/auth.h"
 #include "gateway/bus/services.h"
+#include "gateway/commands.h"
 #include "gateway/feed/feed.h"
 #include "gateway/graphql/graphql.h"
 #include "gateway/http/operation.h"
@@ -363,6 +364,12 @@ static int s_healthcheck(const options_t *options)
     return EXIT_FAILURE;
 }
 
+static int s_check(const options_t *options, char *const *files, int count)
+{
+    gql_limits_t limits = s_limits(options);
+    return command_check(options, &limits, files, count);
+}
+
 int main(int argc, char **argv)
 {
     options_t options;
@@ -390,6 +397,10 @@ int main(int argc, char **argv)
         status = s_serve(&options);
     else if (rest_count == 1 && !strcmp(rest[0], "healthcheck"))
         status = s_healthcheck(&options);
+    else if (!strcmp(rest[0], "schema"))
+        status = command_schema(&options, rest + 1, rest_count - 1);
+    else if (!strcmp(rest[0], "check"))
+        status = s_check(&options, rest + 1, rest_count - 1);
     else
         fprintf(stderr, "parley-gateway: unknown command '%s'\n", rest[0]);
     free(rest);

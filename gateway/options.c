@@ -10,7 +10,12 @@ static const char s_usage[] =
     "parley-gateway [OPTIONS] [COMMAND]\n\n"
     "Speaks GraphQL over HTTP, WebSocket and event streams in front of services on a bus.\n\n"
     "Commands (without one it serves):\n"
-    "  healthcheck   exit 0 if the gateway at --admin is ready";
+    "  healthcheck   exit 0 if the gateway at --admin is ready\n"
+    "  schema [FILES…]\n"
+    "                print the merged SDL of the files, or of the services at --services\n"
+    "  check [--schema FILES] OPERATIONS…\n"
+    "                validate files with operations, each as it would be sent; exit 1 and\n"
+    "                file:line:column: message if one is wrong";
 
 #define TEXT(name_, field_, fallback_, unit_, help_)                                               \
     {                                                                                              \
@@ -141,6 +146,11 @@ static const config_option_t s_config[] = {
            "memory for prepared documents"),
     NUMBER(
         "max-in-flight", max_in_flight, "10000", 1, 1000000, "N", "calls under way to one service"),
+    TEXT("schema",
+         schema,
+         NULL,
+         "FILES",
+         "of check: SDL files instead of --services, comma-separated"),
     TEXT("log-level", log_level, "info", "LEVEL", "debug, info, warn or error"),
     TEXT("log-format", log_format, "auto", "FORMAT", "auto, json or text"),
     TEXT("node", node, NULL, "NAME", "name of this process in logs"),
