@@ -656,6 +656,7 @@ bool complete_failure(completion_t *self, const plan_field_t *field)
 {
     if (field->non_null)
         return false;
+    self->text->bytes.limit += 4; /* there is room for this, however large the rest is */
     s_put(self, "null", 4);
     return true;
 }

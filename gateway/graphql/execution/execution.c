@@ -9,7 +9,6 @@ enum {
     EXECUTION_MAX_BYTES = 64 * 1024 * 1024, /* of arena: variables, arguments, errors */
     ARGUMENTS_MAX_BYTES = 16 * 1024 * 1024,
     RESPONSE_SPARE_BYTES = 8 * 1024 * 1024, /* beside data: errors */
-    REQUEST_MAX_ERRORS = 100,
 };
 
 static const char s_begin[] = "{\"data\":{";
@@ -88,7 +87,7 @@ gql_execution_t *execution_new(arena_t **arena_p,
 {
     arena_t *arena = *arena_p;
     *arena_p = NULL;
-    gql_errors_t errors = GQL_ERRORS_INIT(arena, REQUEST_MAX_ERRORS);
+    gql_errors_t errors = GQL_ERRORS_INIT(arena, limits->max_errors);
     gql_execution_t *self = arena_calloc(arena, 1, sizeof *self);
     if (!self) {
         errors.out_of_memory = true;
@@ -159,6 +158,7 @@ void execution_nullify(gql_execution_t *self)
 
 completion_t execution_completion(gql_execution_t *self, text_t *text, const char *service)
 {
+    text->bytes.limit = text->bytes.size + execution_room(self);
     return (completion_t){.arena = self->errors.arena,
                           .plan = self->plan,
                           .errors = &self->errors,
@@ -247,6 +247,7 @@ static void s_put_data(gql_execution_t *self, buffer_t *out)
         const root_t *root = &self->roots[i];
         buffer_put(out, root->field->key + (i == 0), root->field->key_size - (i == 0));
         execution_put_text(&root->text, root->start, root->text.bytes.size, out);
+        out->failed |= root->text.bytes.failed;
     }
     buffer_put_char(out, '}');
 }
@@ -298,15 +299,22 @@ static void s_done(gql_execution_t *self)
 static void s_open(gql_execution_t *self, root_t *root)
 {
     buffer_t *bytes = &root->text.bytes;
-    size_t room = execution_room(self);
     if (bytes->data)
         return;
-    *bytes = (buffer_t)BUFFER_INIT(room + sizeof s_begin + root->field->key_size);
+    bytes->limit = execution_room(self) + sizeof s_begin + root->field->key_size;
     if (self->root_count == 1) {
         buffer_put(bytes, s_begin, sizeof s_begin - 1);
         buffer_put(bytes, root->field->key + 1, root->field->key_size - 1);
         root->start = bytes->size;
     }
+}
+
+/* A value of our own, however large the rest is. */
+static void s_put_typename(root_t *root)
+{
+    const name_t *name = root->field->parent->name;
+    root->text.bytes.limit += name->size + 2;
+    buffer_put_json_string(&root->text.bytes, name->data, name->size);
 }
 
 /* The error is added: the root's value is null. */
@@ -322,8 +330,7 @@ static void s_start_root(gql_execution_t *self, root_t *root)
 {
     s_open(self, root);
     if (root->field->source == PLAN_TYPENAME) {
-        const name_t *name = root->field->parent->name;
-        buffer_put_json_string(&root->text.bytes, name->data, name->size);
+        s_put_typename(root);
     } else if (root->field->source == PLAN_INTROSPECTION) {
         introspection_t introspection = {.arena = self->arena,
                                          .plan = self->plan,

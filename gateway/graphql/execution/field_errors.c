@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "gateway/graphql/execution/reader.h"
+
 enum {
     ERROR_MAX_BYTES = 64 * 1024,
     MESSAGE_MAX_BYTES = 8 * 1024, /* a longer one is cut */
@@ -61,7 +63,7 @@ static void s_put_members(buffer_t *out, json_slice_t map)
         buffer_put_str(out, ",\"");
         buffer_put(out, key.data, key.size);
         buffer_put_str(out, "\":");
-        buffer_put(out, value.data, value.size);
+        reader_put(out, value);
     }
 }
 

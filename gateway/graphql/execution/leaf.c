@@ -209,7 +209,7 @@ leaf_complete(const schema_type_t *type, json_slice_t value, arena_t *arena, buf
         return s_enum(type, value, arena, out);
     switch (type->scalar) {
     case SCALAR_CUSTOM:
-        buffer_put(out, value.data, value.size);
+        reader_put(out, value);
         return NULL;
     case SCALAR_INT:
         return s_int(value, arena, out);

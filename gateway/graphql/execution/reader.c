@@ -3,8 +3,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "common/json.h"
-
 /* The first byte from `at` on that a string cannot simply hold: quote, backslash, control
  * character. *wide is set if bytes beyond ASCII were passed. */
 static const char *s_plain(const char *at, const char *end, bool *wide)
@@ -196,5 +194,21 @@ const char *reader_skip(const char *at, const char *end, unsigned depth)
         return reader_word(at, end, "null", 4);
     default:
         return reader_number(at, end);
+    }
+}
+
+void reader_put(buffer_t *out, json_slice_t value)
+{
+    const char *at = value.data;
+    const char *end = value.data + value.size;
+    while (at < end) {
+        const char *start = at;
+        while (at && at < end && (unsigned char)*at > ' ')
+            at = *at == '"' ? reader_string(at, end) : at + 1;
+        if (!at)
+            at = end; /* not valid: as it is */
+        buffer_put(out, start, (size_t)(at - start));
+        while (at < end && (unsigned char)*at <= ' ')
+            at++;
     }
 }

@@ -14,6 +14,9 @@
 #include <emmintrin.h>
 #endif
 
+#include "common/buffer.h"
+#include "common/json.h"
+
 enum { READER_MAX_DEPTH = 128 /* lists and maps inside each other */ };
 
 /* Behind white space; may be `end`. */
@@ -90,6 +93,9 @@ static inline void reader_copy(char *to, const char *from, size_t size)
 }
 
 enum { READER_PADDING = 16 };
+
+/* Appends a valid value without line breaks and other white space between its parts. */
+void reader_put(buffer_t *out, json_slice_t value);
 
 /* A number. */
 const char *reader_number(const char *at, const char *end);

@@ -474,6 +474,7 @@ bool introspect(introspection_t *self, plan_field_t *field, const path_t *path)
     self->out->size = mark;
     if (field->non_null)
         return false;
+    self->out->limit += 4; /* there is room for this, however large the rest is */
     buffer_put_str(self->out, "null");
     return true;
 }
