@@ -20,6 +20,7 @@
 #include "gateway/feed/event.h"
 #include "gateway/feed/feed.h"
 #include "gateway/feed/feed_idle.h"
+#include "gateway/feed/replay_answer.h"
 
 enum {
     FEED_INSTANCES_MAX = 256,
@@ -72,20 +73,6 @@ struct feed_group {
 };
 
 /* ---- requests to services ---- */
-
-typedef struct {
-    uint64_t seq;
-    bool is_revoke;
-    json_slice_t type, payload;
-} replay_event_t;
-
-/* A REPLAY's answer, read. Events are without holes. Valid during the call. */
-typedef struct {
-    const char *epoch;
-    uint64_t head, first;
-    const replay_event_t *events;
-    size_t count;
-} replay_answer_t;
 
 typedef struct replay replay_t;
 struct replay {
