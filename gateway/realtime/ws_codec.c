@@ -129,7 +129,7 @@ static void s_on_message(wslay_event_context_ptr context,
     (void)context;
     if (message->opcode == WSLAY_CONNECTION_CLOSE)
         feeding->refusal = s_check_close(message);
-    if (self->stopped)
+    if (self->stopped || message->opcode == WSLAY_CONNECTION_CLOSE)
         return;
     if (wslay_is_ctrl_frame(message->opcode)) {
         feeding->events->on_control(feeding->arg, (ws_opcode_t)message->opcode);

@@ -32,7 +32,7 @@ enum { WS_HEADER_MAX = 10, WS_REASON_MAX = 123 };
  * ws_codec_stop. */
 typedef struct {
     void (*on_message)(void *arg, ws_opcode_t opcode, const char *data, size_t size);
-    /* Pings are answered by the codec, pongs by nobody. */
+    /* A ping, which the codec answers, or a pong. */
     void (*on_control)(void *arg, ws_opcode_t opcode);
 } ws_codec_events_t;
 
