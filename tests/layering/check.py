@@ -26,7 +26,7 @@ LAYERS = {
     "gateway/graphql/language": ["common", API],
     "gateway/graphql/type": ["common", *GRAPHQL[:2]],
     "gateway/graphql/validation": ["common", *GRAPHQL[:3]],
-    "gateway/graphql/introspection": ["common", *GRAPHQL[:3]],
+    "gateway/graphql/introspection": ["common", *GRAPHQL[:3], "gateway/graphql/execution"],
     "gateway/graphql/execution": ["common", *GRAPHQL[:5]],
     "gateway/graphql": ["common", *GRAPHQL[:6]],
 
