@@ -10,17 +10,28 @@
 
 enum { BUILTIN_SOURCES = BUILTIN_SPECIFIED_PARTS + 1, SDL_DEPTH = 64 };
 
+/* Of what is wrong; service and place go before it. */
+enum { MESSAGE_SIZE = ERR_TEXT_SIZE - 80 };
+
 static const char EMPTY_QUERY_SDL[] = "type Query { _empty: Boolean @public }";
 
 /* ---- helpers for the whole workshop ---- */
 
 bool b_fail(builder_t *self, const char *service, ast_loc_t loc, const char *format, ...)
 {
-    char text[ERR_TEXT_SIZE];
+    char text[MESSAGE_SIZE];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    int size = vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    /* Cut between characters: bytes 10xxxxxx go on with one that may be incomplete. */
+    for (size_t end = sizeof text - 1; size >= (int)sizeof text && end > 0; end--) {
+        bool is_inner = ((unsigned char)text[end - 1] & 0xC0) == 0x80;
+        if ((unsigned char)text[end - 1] >= 0x80)
+            text[end - 1] = '\0';
+        if (!is_inner)
+            break;
+    }
     if (!service)
         err_set(self->err, ERR_BAD_USER_INPUT, "schema: %s", text);
     else
@@ -526,21 +537,29 @@ static bool s_build(builder_t *self, const schema_source_t *sources, size_t coun
     return b_check_schema(self);
 }
 
-schema_t *schema_build(const schema_source_t *sources, size_t count, err_t *err)
+schema_t *b_build(arena_t *arena, const schema_source_t *sources, size_t count, err_t *err)
 {
-    arena_t *arena = arena_new(0);
     err_t own = ERR_INIT;
-    builder_t builder = {.arena = arena, .err = &own, .stamp = 0};
+    builder_t builder = {.arena = arena, .err = &own};
     builder.schema = arena_calloc(arena, 1, sizeof *builder.schema);
     builder.names = names_new(arena);
     bool ok =
         builder.schema && builder.names ? s_build(&builder, sources, count) : b_no_memory(&builder);
     if (!ok) {
         err_set(err, own.code, "%s", own.text);
-        arena_destroy(&arena);
         return NULL;
     }
-    builder.schema->arena = arena;
     builder.schema->names = builder.names;
     return builder.schema;
+}
+
+schema_t *schema_build(const schema_source_t *sources, size_t count, err_t *err)
+{
+    arena_t *arena = arena_new(0);
+    schema_t *schema = b_build(arena, sources, count, err);
+    if (schema)
+        schema->arena = arena;
+    else
+        arena_destroy(&arena);
+    return schema;
 }

@@ -6,6 +6,7 @@
 #define PARLEY_GATEWAY_GRAPHQL_TYPE_BUILDER_H
 
 #include "common/err.h"
+#include "gateway/graphql/type/build_schema.h"
 #include "gateway/graphql/type/schema.h"
 
 typedef enum { SOURCE_SERVICE, SOURCE_GATEWAY, SOURCE_SPECIFIED } source_rank_t;
@@ -84,10 +85,24 @@ bool b_is_new(builder_t *self, const name_t *name);
 const schema_type_t *
 b_type(builder_t *self, const source_t *source, const name_t *name, ast_loc_t loc);
 bool b_fill_type(builder_t *self, uint32_t id);
-bool b_fill_directives(builder_t *self);
 bool b_fill_schema(builder_t *self);
 /* __typename, __schema, __type: from the built-in type __Meta. */
 bool b_fill_meta_fields(builder_t *self);
+
+/* `owner` is "Type.field" or "@directive", for messages. */
+bool b_fill_arguments(builder_t *self,
+                      const source_t *source,
+                      const ast_input_value_t *nodes,
+                      uint32_t count,
+                      const char *owner,
+                      const schema_input_t **arguments_p);
+static inline const char *b_description(const ast_string_t *text)
+{
+    return text ? text->data : NULL;
+}
+
+/* ---- fill_directives.c ---- */
+bool b_fill_directives(builder_t *self);
 
 /* ---- apply.c ---- */
 /* Resolves the directives of one node; `list` grows by them. */
@@ -101,6 +116,10 @@ const char *b_deprecation(const schema_applied_list_t *list);
 /* @public, @resolve, @aws_subscribe → members of the field */
 bool b_apply_field_flags(builder_t *self, schema_field_t *field);
 bool b_check_applied(builder_t *self);
+
+/* ---- build_schema.c ---- */
+/* schema_build in an arena of the caller's; the schema does not own it yet. */
+schema_t *b_build(arena_t *arena, const schema_source_t *sources, size_t count, err_t *err);
 
 /* ---- check_schema.c ---- */
 bool b_check_schema(builder_t *self);

@@ -40,11 +40,6 @@ static schema_location_t s_location(schema_kind_t kind)
     }
 }
 
-static const char *s_description(const ast_string_t *text)
-{
-    return text ? text->data : NULL;
-}
-
 /* ---- types by name ---- */
 
 static bool s_make_type(builder_t *self, draft_t *draft)
@@ -130,7 +125,7 @@ static bool s_fill_input(builder_t *self,
                          schema_input_t *input)
 {
     input->name = node->name;
-    input->description = s_description(node->description);
+    input->description = b_description(node->description);
     input->default_value = node->default_value;
     input->loc = node->loc;
     input->type = s_ref(self, source, node->type);
@@ -140,13 +135,12 @@ static bool s_fill_input(builder_t *self,
     return true;
 }
 
-/* `owner` is "Type.field" or "@directive", for messages. */
-static bool s_fill_arguments(builder_t *self,
-                             const source_t *source,
-                             const ast_input_value_t *nodes,
-                             uint32_t count,
-                             const char *owner,
-                             const schema_input_t **arguments_p)
+bool b_fill_arguments(builder_t *self,
+                      const source_t *source,
+                      const ast_input_value_t *nodes,
+                      uint32_t count,
+                      const char *owner,
+                      const schema_input_t **arguments_p)
 {
     schema_input_t *arguments = b_alloc(self, count, sizeof *arguments);
     if (!arguments)
@@ -175,7 +169,7 @@ static bool s_fill_field(builder_t *self,
                          schema_field_t *field)
 {
     field->name = node->name;
-    field->description = s_description(node->description);
+    field->description = b_description(node->description);
     field->service = source->service;
     field->loc = node->loc;
     field->argument_count = node->argument_count;
@@ -185,7 +179,7 @@ static bool s_fill_field(builder_t *self,
         return b_no_memory(self);
     field->type = s_ref(self, source, node->type);
     if (!field->type ||
-        !s_fill_arguments(self, source, node->arguments, node->argument_count, field->coordinate,
+        !b_fill_arguments(self, source, node->arguments, node->argument_count, field->coordinate,
                           &field->arguments) ||
         !b_apply(self, source, &node->directives, SCHEMA_ON_FIELD_DEFINITION, &field->applied))
         return false;
@@ -332,7 +326,7 @@ static bool s_fill_values(builder_t *self, const draft_t *draft, schema_type_t *
                               "Enum value \"%s.%s\" can only be defined once.", type->name->data,
                               from->name->data);
             value->name = from->name;
-            value->description = s_description(from->description);
+            value->description = b_description(from->description);
             value->index = type->value_count++;
             value->loc = from->loc;
             if (!b_apply(self, part->source, &from->directives, SCHEMA_ON_ENUM_VALUE,
@@ -380,7 +374,7 @@ static bool s_fill_own_directives(builder_t *self, const draft_t *draft, schema_
                      &type->applied))
             return false;
         if (!type->description)
-            type->description = s_description(part->definition->description);
+            type->description = b_description(part->definition->description);
     }
     const schema_applied_t *specified_by = schema_applied(&type->applied, "specifiedBy");
     if (specified_by) {
@@ -409,126 +403,6 @@ bool b_fill_type(builder_t *self, uint32_t id)
         return s_fill_values(self, draft, type);
     case SCHEMA_INPUT_OBJECT:
         return s_fill_inputs(self, draft, type);
-    }
-    return true;
-}
-
-/* ---- directives ---- */
-
-static schema_location_t s_location_of(const name_t *name)
-{
-    schema_location_t location = SCHEMA_ON_QUERY;
-    while (!name_is(name, schema_location_name(location)))
-        location++;
-    return location;
-}
-
-static bool s_fill_locations(builder_t *self,
-                             const ast_directive_definition_t *node,
-                             schema_directive_t *directive)
-{
-    uint8_t *order = b_alloc(self, node->location_count, sizeof *order);
-    if (!order)
-        return false;
-    for (uint32_t i = 0; i < node->location_count; i++) {
-        schema_location_t location = s_location_of(node->locations[i].name);
-        directive->locations |= 1U << location;
-        order[i] = (uint8_t)location;
-    }
-    directive->location_order = order;
-    directive->location_order_count = node->location_count;
-    return true;
-}
-
-static bool
-s_add_directive(builder_t *self, const source_t *source, const ast_definition_t *definition)
-{
-    schema_directive_t *known = self->directives[definition->name->id];
-    if (known && !known->service) { /* conventional SDL declares what is built in */
-        known->is_hidden = false;
-        return true;
-    }
-    if (known && strcmp(known->service, source->service) == 0)
-        return b_fail(self, source->service, definition->name_loc,
-                      "There can be only one directive named \"@%s\".", definition->name->data);
-    if (known)
-        return b_fail(self, source->service, definition->name_loc,
-                      "Directive \"@%s\" is defined by service %s and by service %s.",
-                      definition->name->data, known->service, source->service);
-    schema_directive_t *directive = b_alloc(self, 1, sizeof *directive);
-    if (!directive)
-        return false;
-    directive->name = definition->name;
-    directive->description = s_description(definition->description);
-    directive->is_repeatable = definition->directive.repeatable;
-    directive->is_specified = source->rank == SOURCE_SPECIFIED;
-    directive->is_hidden = source->rank == SOURCE_GATEWAY;
-    directive->service = source->service;
-    directive->loc = definition->loc;
-    directive->argument_count = definition->directive.argument_count;
-    if (!s_fill_locations(self, &definition->directive, directive))
-        return false;
-    self->directives[definition->name->id] = directive;
-    return true;
-}
-
-static bool s_add_source_directives(builder_t *self, const source_t *source)
-{
-    for (uint32_t i = 0; i < source->document->definition_count; i++) {
-        const ast_definition_t *definition = &source->document->definitions[i];
-        if (definition->kind != AST_DIRECTIVE_DEFINITION)
-            continue;
-        if (!s_add_directive(self, source, definition))
-            return false;
-    }
-    return true;
-}
-
-static bool s_fill_source_directives(builder_t *self, const source_t *source)
-{
-    schema_t *schema = self->schema;
-    for (uint32_t i = 0; i < source->document->definition_count; i++) {
-        const ast_definition_t *definition = &source->document->definitions[i];
-        if (definition->kind != AST_DIRECTIVE_DEFINITION)
-            continue;
-        schema_directive_t *directive = self->directives[definition->name->id];
-        if (directive->service != source->service)
-            continue;
-        const char *owner = arena_printf(self->arena, "@%s", directive->name->data);
-        if (!owner)
-            return b_no_memory(self);
-        if (!s_fill_arguments(self, source, definition->directive.arguments,
-                              directive->argument_count, owner, &directive->arguments))
-            return false;
-        directive->id = schema->directive_count + schema->hidden_count;
-        if (directive->is_hidden)
-            schema->hidden[schema->hidden_count++] = directive;
-        else
-            schema->directives[schema->directive_count++] = directive;
-    }
-    return true;
-}
-
-bool b_fill_directives(builder_t *self)
-{
-    schema_t *schema = self->schema;
-    size_t count = 0;
-    for (uint32_t i = 0; i < self->source_count; i++)
-        count += self->sources[i].document->definition_count;
-    schema->directives = b_alloc(self, count, sizeof(const schema_directive_t *));
-    schema->hidden = b_alloc(self, count, sizeof(const schema_directive_t *));
-    if (!schema->directives || !schema->hidden)
-        return false;
-    for (int is_service = 0; is_service < 2; is_service++) {
-        for (uint32_t i = 0; i < self->source_count; i++) {
-            bool matches = (self->sources[i].rank == SOURCE_SERVICE) == is_service;
-            if (matches && !s_add_source_directives(self, &self->sources[i]))
-                return false;
-        }
-    }
-    for (uint32_t i = 0; i < self->source_count; i++) {
-        if (!s_fill_source_directives(self, &self->sources[i]))
-            return false;
     }
     return true;
 }
@@ -572,7 +446,7 @@ bool b_fill_schema(builder_t *self)
             if (definition->kind != AST_SCHEMA)
                 continue;
             if (!schema->description)
-                schema->description = s_description(definition->description);
+                schema->description = b_description(definition->description);
             if (!b_apply(self, source, &definition->directives, SCHEMA_ON_SCHEMA, &schema->applied))
                 return false;
         }

@@ -5,6 +5,9 @@
 /* As graphql-js: steps before the search is given up, and how much one error tells. */
 enum { PAIR_BUDGET = 500000, NODES_MAX = 20, MESSAGE_MAX = 1000, RECURSION = 1000 };
 
+/* More conflicts than this in one set are neither reported nor told apart. */
+enum { CONFLICTS_MAX = 128 };
+
 /* Fields of one response name in a set, fragments not followed. */
 typedef struct {
     const name_t *key;
@@ -37,6 +40,7 @@ struct conflict {
 typedef struct {
     conflict_t *first;
     conflict_t *last;
+    uint32_t count;
 } conflicts_t;
 
 /* Pairs that were compared: key → were their parents mutually exclusive? */
@@ -217,6 +221,7 @@ static void s_add(conflicts_t *self, conflict_t *conflict)
     else
         self->first = conflict;
     self->last = conflict;
+    self->count++;
 }
 
 static void s_add_simple(search_t *self,
@@ -297,7 +302,7 @@ static void s_compare_fields(search_t *self,
     arena_t *arena = self->validation->scratch;
     exclusive |= parent_a != parent_b && parent_a && parent_b && parent_a->kind == SCHEMA_OBJECT &&
                  parent_b->kind == SCHEMA_OBJECT;
-    if (!s_spend(self, 2))
+    if (!s_spend(self, 2) || conflicts->count == CONFLICTS_MAX)
         return;
     if (!exclusive && node_a->field.name != node_b->field.name) {
         s_add_simple(self, conflicts, group_a->key, node_a, node_b,

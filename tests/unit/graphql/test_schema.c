@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include "common/json.h"
 #include "front.h"
+#include "gateway/graphql/type/builder.h"
 #include "gateway/graphql/type/print_schema.h"
 
 typedef struct {
@@ -490,6 +492,50 @@ static void test_hostile_texts(void **state)
     free(sdl);
 }
 
+/* Each allocation fails once (some are left out: there are thousands): an error, never a crash. */
+static void test_memory_runs_out(void **state)
+{
+    (void)state;
+    static const char sdl[] =
+        "directive @d(a: In = {f: 1}) repeatable on OBJECT "
+        "interface I { x(y: Int = 1): Int } type A implements I @d @d(a: {g: "
+        "[P]}) { x(y: Int): Int! } "
+        "union U = A enum E { P @deprecated } input In @oneOf { f: Int g: [E!] } "
+        "scalar S @specifiedBy(url: \"u\") "
+        "type Query { u: U a: A e(in: In): E @deprecated } extend type A { "
+        "s: S n: Int @resolve(needs: \"x\") } "
+        "schema { query: Query subscription: Sub } type Sub { s: Int "
+        "@aws_subscribe(mutations: [\"m\"]) }";
+    schema_source_t source = {.service = "main", .sdl = sdl, .size = sizeof sdl - 1};
+    bool finished = false;
+    for (size_t n = 1; !finished; n += n < 300 ? 1 : 7) {
+        arena_t *arena = arena_new(0);
+        err_t err = ERR_INIT;
+        arena_fail_after(arena, n);
+        finished = b_build(arena, &source, 1, &err) != NULL;
+        assert_true(finished || err.code == ERR_INTERNAL);
+        arena_destroy(&arena);
+    }
+}
+
+/* A sentence that is too long is cut between characters. */
+static void test_long_refusals_stay_utf8(void **state)
+{
+    (void)state;
+    char sdl[512];
+    for (int shift = 0; shift < 4; shift++) {
+        char *at = stpcpy(sdl, "type Query { a(b: Int = \"");
+        for (int i = 0; i < shift; i++)
+            *at++ = 'x';
+        for (int i = 0; i < 70; i++)
+            at = stpcpy(at, "\xF0\x9F\x98\x80");
+        strcpy(at, "\"): Int }");
+        const char *refusal = front_refusal(sdl);
+        assert_true(utf8_is_valid(refusal, strlen(refusal)));
+        assert_true(strlen(refusal) > 150);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -506,6 +552,8 @@ int main(void)
         cmocka_unit_test(test_look_up),
         cmocka_unit_test(test_printing),
         cmocka_unit_test(test_hostile_texts),
+        cmocka_unit_test(test_memory_runs_out),
+        cmocka_unit_test(test_long_refusals_stay_utf8),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
