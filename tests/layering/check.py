@@ -18,7 +18,7 @@ import tempfile
 # of its own: it declares what the chapters define, and knows none of them.
 API = "gateway/graphql/graphql.h"
 GRAPHQL = [API, "gateway/graphql/language", "gateway/graphql/type", "gateway/graphql/validation",
-           "gateway/graphql/introspection", "gateway/graphql/execution", "gateway/graphql"]
+           "gateway/graphql/execution", "gateway/graphql"]
 LAYERS = {
     "common": [],
 
@@ -26,9 +26,8 @@ LAYERS = {
     "gateway/graphql/language": ["common", API],
     "gateway/graphql/type": ["common", *GRAPHQL[:2]],
     "gateway/graphql/validation": ["common", *GRAPHQL[:3]],
-    "gateway/graphql/introspection": ["common", *GRAPHQL[:3], "gateway/graphql/execution"],
-    "gateway/graphql/execution": ["common", *GRAPHQL[:5]],
-    "gateway/graphql": ["common", *GRAPHQL[:6]],
+    "gateway/graphql/execution": ["common", *GRAPHQL[:4]],
+    "gateway/graphql": ["common", *GRAPHQL[:5]],
 
     "gateway/bus": ["common", *GRAPHQL],
     "gateway/feed": ["common", *GRAPHQL, "gateway/bus"],
@@ -43,6 +42,8 @@ LAYERS = {
     "store/accounts": ["common", "store"],
     "store/main.c": ["common", "store", "store/accounts"],
 }
+# Introspection is the part of execution that needs no service; it only has a folder of its own.
+PART_OF = {"gateway/graphql/introspection": "gateway/graphql/execution"}
 
 # The gateway serves any schema. These are the words of one service; comments may use them as examples.
 CHAT_WORDS = re.compile(r'createMessage|getMessages|addMessage|\blobby\b|\broom/')
@@ -55,8 +56,9 @@ TOP_FOLDERS = ("common", "gateway", "store")
 
 def layer_of(path):
     """The layer of a path relative to the top, or None."""
-    fitting = [name for name in LAYERS if f"{path}/".startswith(f"{name}/")]
-    return max(fitting, key=len, default=None)
+    fitting = [name for name in [*LAYERS, *PART_OF] if f"{path}/".startswith(f"{name}/")]
+    longest = max(fitting, key=len, default=None)
+    return PART_OF.get(longest, longest)
 
 
 def sources(top):
@@ -122,6 +124,7 @@ def self_test():
         "gateway/graphql/language/b.c": '#include "gateway/graphql/type/x.h"',
         "gateway/graphql/validation/c.c": '#include "gateway/graphql/execution/x.h"',
         "gateway/graphql/execution/d.h": '#include "gateway/bus/x.h"',
+        "gateway/graphql/type/introspected.h": '#include "gateway/graphql/introspection/x.h"',
         "gateway/feed/e.c": '  #  include "gateway/realtime/x.h"',
         "gateway/http/f.c": '#include "store/x.h"',
         "store/g.c": '#include "gateway/bus/x.h"',
