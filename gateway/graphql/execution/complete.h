@@ -56,7 +56,7 @@ typedef struct {
     /* ---- */
     const char *at;
     const char *end;
-    const struct position *position;
+    struct position *position;
 } completion_t;
 
 /* Appends the value of `field` (without its key): `json` completed as the field's type, at `path`

@@ -60,7 +60,7 @@ static const char *s_escape(const char *at, const char *end)
     if (end - at < 2)
         return NULL;
     if (at[1] != 'u')
-        return strchr("\"\\/bfnrt", at[1]) && at[1] ? at + 2 : NULL;
+        return reader_is_short_escape(at[1]) ? at + 2 : NULL;
     int unit = s_hex4(at + 2, end);
     if (unit < 0 || (unit >= 0xdc00 && unit <= 0xdfff))
         return NULL;

@@ -32,6 +32,13 @@ static inline const char *reader_space(const char *at, const char *end)
  * only in pairs. */
 const char *reader_string(const char *at, const char *end);
 
+/* May it stand behind a backslash, as one character of an escape? */
+static inline bool reader_is_short_escape(char c)
+{
+    return c == '"' || c == '\\' || c == '/' || c == 'n' || c == 't' || c == 'r' || c == 'b' ||
+           c == 'f';
+}
+
 #ifdef __SSE2__
 /* A bit for each of 16 bytes that a string cannot simply hold: quote, backslash, control
  * characters. */
@@ -45,20 +52,25 @@ static inline int reader_stops(__m128i bytes)
 }
 #endif
 
-/* reader_string, quick for strings of ASCII without escapes. */
+/* reader_string, quick for strings of ASCII with no \\u in them. */
 static inline const char *reader_string_quick(const char *at, const char *end)
 {
 #ifdef __SSE2__
-    for (const char *next = at + 1; end - next >= 16; next += 16) {
+    const char *next = at + 1;
+    while (end - next >= 16) {
         __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)next);
         unsigned stops = (unsigned)reader_stops(bytes);
         unsigned wide = (unsigned)_mm_movemask_epi8(bytes);
-        if ((stops | wide) == 0)
+        if ((stops | wide) == 0) {
+            next += 16;
             continue;
-        unsigned first = (unsigned)__builtin_ctz(stops | wide);
-        if (next[first] != '"' || *at != '"')
+        }
+        next += __builtin_ctz(stops | wide);
+        if (*next == '"' && *at == '"')
+            return next + 1;
+        if (*next != '\\' || end - next < 2 || !reader_is_short_escape(next[1]))
             break;
-        return next + first + 1;
+        next += 2;
     }
 #endif
     return reader_string(at, end);
