@@ -204,6 +204,7 @@ static bool s_add_empty_query(builder_t *self)
         return true;
     source_t *source = &self->sources[self->source_count++];
     source->rank = SOURCE_GATEWAY;
+    source->service = ""; /* no service has this name: calls are refused */
     if (!s_parse(self, source, EMPTY_QUERY_SDL, strlen(EMPTY_QUERY_SDL)))
         return false;
     self->root_names[AST_QUERY] = source->document->definitions[0].name;

@@ -91,8 +91,9 @@ struct schema_field {
     schema_applied_list_t applied;
     const schema_type_t *parent; /* NULL for SCHEMA_FIELD_TYPENAME */
     uint32_t index;              /* within its type */
-    const char *service;         /* the source that defined it; NULL for built-in ones */
-    const char *coordinate;      /* "Mutation.createMessage"; "__typename" for that */
+    const char *service; /* the source that defined it; NULL for built-in ones, "" for the _empty of
+                            an empty Query */
+    const char *coordinate; /* "Mutation.createMessage"; "__typename" for that */
     /* from the directives that the gateway knows */
     bool is_public;       /* @public */
     bool is_resolved;     /* @resolve: the service is called for it below the root */

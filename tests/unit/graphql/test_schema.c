@@ -431,6 +431,23 @@ static void test_look_up(void **state)
     schema_destroy(&schema);
 }
 
+/* Nobody has announced anything yet: a schema that can be asked, whose one field belongs to no
+ * service. */
+static void test_no_services(void **state)
+{
+    (void)state;
+    err_t err = ERR_INIT;
+    schema_t *schema = schema_build(NULL, 0, &err);
+    assert_non_null(schema);
+    assert_int_equal(schema->query->field_count, 1);
+    const schema_field_t *field = schema_type_field_by_text(schema->query, "_empty", 6);
+    assert_true(field->is_public);
+    assert_string_equal(field->service, "");
+    assert_string_equal(front_errors(schema, "{_empty __typename __schema{queryType{name}}}", NULL),
+                        "");
+    schema_destroy(&schema);
+}
+
 static void s_check_print(const char *name)
 {
     char path[128];
@@ -550,6 +567,7 @@ int main(void)
         cmocka_unit_test(test_merging),
         cmocka_unit_test(test_merging_conflicts),
         cmocka_unit_test(test_look_up),
+        cmocka_unit_test(test_no_services),
         cmocka_unit_test(test_printing),
         cmocka_unit_test(test_hostile_texts),
         cmocka_unit_test(test_memory_runs_out),
