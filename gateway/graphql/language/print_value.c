@@ -4,26 +4,44 @@
 
 enum { LINE_COLUMNS = 80, SHORT_BYTES = 300 };
 
+/* Nothing more is written once something did not fit, so that what is there is a beginning. */
+static void s_bytes(buffer_t *out, const char *data, size_t size)
+{
+    if (!out->failed)
+        buffer_put(out, data, size);
+}
+
+static void s_text(buffer_t *out, const char *text)
+{
+    s_bytes(out, text, strlen(text));
+}
+
+static void s_char(buffer_t *out, char c)
+{
+    if (!out->failed)
+        buffer_put_char(out, c);
+}
+
 void print_string(const char *data, size_t size, buffer_t *out)
 {
     static const char short_escapes[] = "\b\t\n\f\r\"\\";
     static const char short_letters[] = "btnfr\"\\";
-    buffer_put_char(out, '"');
+    s_char(out, '"');
     for (size_t i = 0; i < size; i++) {
         unsigned char c = (unsigned char)data[i];
         const char *found = c ? strchr(short_escapes, c) : NULL;
         if (found) {
-            buffer_put_char(out, '\\');
-            buffer_put_char(out, short_letters[found - short_escapes]);
+            s_char(out, '\\');
+            s_char(out, short_letters[found - short_escapes]);
         } else if (c < 0x20 || c == 0x7F) {
             buffer_printf(out, "\\u%04X", c);
         } else if (c == 0xC2 && i + 1 < size && (unsigned char)data[i + 1] < 0xA0) {
             buffer_printf(out, "\\u%04X", (unsigned char)data[++i]); /* U+0080 … U+009F */
         } else {
-            buffer_put_char(out, (char)c);
+            s_char(out, (char)c);
         }
     }
-    buffer_put_char(out, '"');
+    s_char(out, '"');
 }
 
 bool print_block_string_is_fit(const char *data, size_t size)
@@ -82,9 +100,9 @@ static bool s_later_lines_are_indented(const char *data, size_t size)
 
 static void s_put_newline(unsigned indent, buffer_t *out)
 {
-    buffer_put_char(out, '\n');
+    s_char(out, '\n');
     for (unsigned i = 0; i < indent; i++)
-        buffer_put_char(out, ' ');
+        s_char(out, ' ');
 }
 
 void print_block_string(const char *data, size_t size, unsigned indent, buffer_t *out)
@@ -97,22 +115,22 @@ void print_block_string(const char *data, size_t size, unsigned indent, buffer_t
     bool is_multiple = !is_single || s_utf16_length(data, size) > 70 || force_trailing ||
                        force_leading || trailing_triple;
     bool skip_leading = is_single && size && (data[0] == ' ' || data[0] == '\t');
-    buffer_put_str(out, "\"\"\"");
+    s_text(out, "\"\"\"");
     if ((is_multiple && !skip_leading) || force_leading)
         s_put_newline(indent, out);
     for (size_t i = 0; i < size; i++) {
         if (data[i] == '\n') {
             s_put_newline(indent, out);
         } else if (s_ends_with(data + i, size - i < 3 ? 0 : 3, "\"\"\"")) {
-            buffer_put_str(out, "\\\"\"\"");
+            s_text(out, "\\\"\"\"");
             i += 2;
         } else {
-            buffer_put_char(out, data[i]);
+            s_char(out, data[i]);
         }
     }
     if (is_multiple || force_trailing)
         s_put_newline(indent, out);
-    buffer_put_str(out, "\"\"\"");
+    s_text(out, "\"\"\"");
 }
 
 /* Columns of the value on one line, as far as it matters: counting stops beyond LINE_COLUMNS. */
@@ -161,57 +179,57 @@ static void s_separate(bool broken, bool is_first, unsigned indent, buffer_t *ou
     if (broken)
         s_put_newline(indent + 2, out);
     else if (!is_first)
-        buffer_put_str(out, ", ");
+        s_text(out, ", ");
 }
 
 static void s_put_list(const ast_value_t *value, unsigned indent, bool flat, buffer_t *out)
 {
     bool broken = !flat && s_width(value) > LINE_COLUMNS;
-    buffer_put_char(out, '[');
+    s_char(out, '[');
     for (uint32_t i = 0; i < value->list.count && !out->failed; i++) {
         s_separate(broken, i == 0, indent, out);
         s_put(&value->list.items[i], broken ? indent + 2 : indent, flat, out);
     }
     if (broken)
         s_put_newline(indent, out);
-    buffer_put_char(out, ']');
+    s_char(out, ']');
 }
 
 static void s_put_object(const ast_value_t *value, unsigned indent, bool flat, buffer_t *out)
 {
     bool broken = !flat && s_width(value) > LINE_COLUMNS;
-    buffer_put_str(out, broken ? "{" : "{ ");
+    s_text(out, broken ? "{" : "{ ");
     for (uint32_t i = 0; i < value->object.count && !out->failed; i++) {
         const ast_object_field_t *field = &value->object.fields[i];
         s_separate(broken, i == 0, indent, out);
-        buffer_put(out, field->name->data, field->name->size);
-        buffer_put_str(out, ": ");
+        s_bytes(out, field->name->data, field->name->size);
+        s_text(out, ": ");
         s_put(&field->value, broken ? indent + 2 : indent, flat, out);
     }
     if (broken)
         s_put_newline(indent, out);
-    buffer_put_str(out, broken ? "}" : " }");
+    s_text(out, broken ? "}" : " }");
 }
 
 static void s_put(const ast_value_t *value, unsigned indent, bool flat, buffer_t *out)
 {
     switch (value->kind) {
     case AST_VARIABLE:
-        buffer_put_char(out, '$');
-        buffer_put(out, value->name->data, value->name->size);
+        s_char(out, '$');
+        s_bytes(out, value->name->data, value->name->size);
         return;
     case AST_ENUM:
-        buffer_put(out, value->name->data, value->name->size);
+        s_bytes(out, value->name->data, value->name->size);
         return;
     case AST_INT:
     case AST_FLOAT:
-        buffer_put(out, value->text.data, value->text.size);
+        s_bytes(out, value->text.data, value->text.size);
         return;
     case AST_BOOLEAN:
-        buffer_put_str(out, value->boolean ? "true" : "false");
+        s_text(out, value->boolean ? "true" : "false");
         return;
     case AST_NULL:
-        buffer_put_str(out, "null");
+        s_text(out, "null");
         return;
     case AST_STRING:
         if (value->text.block && !flat)

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "common/json.h"
 #include "front.h"
 #include "gateway/graphql/language/print_value.h"
 
@@ -124,6 +125,42 @@ static void test_values_print_as_written(void **state)
         buffer_put_char(&out, '\0');
         assert_string_equal(out.data, values[i]);
         buffer_free(&out);
+        arena_destroy(&arena);
+    }
+}
+
+/* In messages a long value is cut, between characters and not within a name. */
+static void test_long_values_are_cut(void **state)
+{
+    (void)state;
+    char text[4096];
+    for (int shift = 0; shift < 8; shift++) {
+        arena_t *arena = arena_new(0);
+        gql_errors_t errors = GQL_ERRORS_INIT(arena, 0);
+        char *at = stpcpy(text, "[");
+        for (int i = 0; i < 100; i++)
+            at += sprintf(at, "{name%d: \"%.*s\xF0\x9F\x98\x80\"} ", i, shift, "abcdefgh");
+        strcpy(at, "]");
+        ast_value_t *value =
+            parser_parse_value(arena, names_new(arena), text, strlen(text), false, &errors);
+        assert_non_null(value);
+        const char *shown = print_value_short(arena, value);
+        assert_true(utf8_is_valid(shown, strlen(shown)));
+        assert_true(strlen(shown) > 250 && strlen(shown) < 320);
+        buffer_t whole = BUFFER_INIT(1 << 16);
+        print_value(value, &whole);
+        /* the same up to the dots, but for white space, which the long form has more of */
+        const char *end = strstr(shown, "\xE2\x80\xA6");
+        const char *other = whole.data;
+        assert_non_null(end);
+        for (at = (char *)shown; at < end; at++) {
+            if (*at == ' ' || *at == ',')
+                continue;
+            while (*other == ' ' || *other == '\n' || *other == ',')
+                other++;
+            assert_int_equal(*at, *other++);
+        }
+        buffer_free(&whole);
         arena_destroy(&arena);
     }
 }
@@ -292,13 +329,10 @@ static void test_memory_runs_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_operation),
-        cmocka_unit_test(test_values_print_as_written),
-        cmocka_unit_test(test_sdl),
-        cmocka_unit_test(test_syntax_errors),
-        cmocka_unit_test(test_depth_is_bounded),
-        cmocka_unit_test(test_tokens_are_bounded),
-        cmocka_unit_test(test_memory_runs_out),
+        cmocka_unit_test(test_operation),           cmocka_unit_test(test_values_print_as_written),
+        cmocka_unit_test(test_long_values_are_cut), cmocka_unit_test(test_sdl),
+        cmocka_unit_test(test_syntax_errors),       cmocka_unit_test(test_depth_is_bounded),
+        cmocka_unit_test(test_tokens_are_bounded),  cmocka_unit_test(test_memory_runs_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
