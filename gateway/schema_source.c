@@ -168,7 +168,7 @@ gql_schema_t *schema_from_services(const options_t *options, err_t *err)
     snprintf(id, sizeof id, "schema-%ld", (long)getpid());
     /* What the bus has to say (keys that do not fit, a manifest that is none) is the reason for a
      * silence; its everyday news is not. */
-    log_init("gateway", id, LOG_LEVEL_WARN, LOG_FORMAT_AUTO);
+    log_init("gateway", id, LOG_LEVEL_WARN, LOG_FORMAT_TEXT);
     if (service_list_read(options->services, &entries, &entry_count, err))
         return NULL;
     for (size_t i = 0; i < entry_count; i++)
