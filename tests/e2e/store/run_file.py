@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """Runs one file of unit tests: run_file.py FILE. Prints a line of JSON for each test when it has ended:
-{"test": "Class.test_name", "seconds": 0.1, "failure": null or text}. A test has a minute; skipping is a failure."""
+{"test": "Class.test_name", "seconds": 0.1, "failure": null or text}. A test has a minute; skipping is a failure.
+SIGTERM ends the test that is under way and all others, but not what they tear down."""
 import importlib, json, os, signal, sys, time, unittest
 
 TEST_LIMIT_S = 60
@@ -8,6 +9,13 @@ TEST_LIMIT_S = 60
 
 def too_late(*_):
     raise TimeoutError(f"not done after {TEST_LIMIT_S} s")
+
+
+def stop_at_sigterm(result):
+    def on_sigterm(*_):
+        result.stop()
+        raise TimeoutError("told to end")
+    signal.signal(signal.SIGTERM, on_sigterm)
 
 
 class JsonResult(unittest.TestResult):
@@ -66,7 +74,10 @@ def main(file):
     sys.path.insert(0, folder)
     signal.signal(signal.SIGALRM, too_late)
     suite = unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(name.removesuffix(".py")))
-    suite.run(JsonResult())
+    result = JsonResult()
+    stop_at_sigterm(result)
+    suite.run(result)
+    sys.exit(1 if result.shouldStop else 0)
 
 
 if __name__ == "__main__":
