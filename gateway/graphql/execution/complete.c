@@ -19,6 +19,13 @@ s_error(completion_t *self, const plan_field_t *field, const path_t *path, const
     return COMPLETE_NULLED;
 }
 
+/* Is an error not worth its message, because it would not be reported? Then it is counted, and that
+ * is all. */
+static bool s_is_unread(completion_t *self)
+{
+    return field_errors_count_unread(self->errors);
+}
+
 /* For the log, which must not show values: what is wrong, and with which field. */
 static void s_blame(completion_t *self, const char *what, const plan_field_t *field)
 {
@@ -39,6 +46,8 @@ complete_status_t
 complete_null_error(completion_t *self, const plan_field_t *field, const path_t *path)
 {
     s_blame(self, "null or nothing, which may not be,", field);
+    if (s_is_unread(self))
+        return COMPLETE_NULLED;
     return s_error(self, field, path,
                    arena_printf(self->arena, "Cannot return null for non-nullable field %s.",
                                 field->definition->coordinate));
@@ -60,13 +69,12 @@ static void s_cut_holes(text_t *text, hole_t *last)
 complete_status_t
 complete_leaf(completion_t *self, const plan_field_t *field, const path_t *path, json_slice_t value)
 {
-    buffer_t *out = &self->text->bytes;
-    size_t mark = out->size;
-    const char *complaint = leaf_complete(field->definition->type->type, value, self->arena, out);
-    if (!complaint)
+    const schema_type_t *type = field->definition->type->type;
+    if (leaf_complete(type, value, self->arena, &self->text->bytes))
         return COMPLETE_DONE;
-    out->size = mark;
-    return s_wrong_value(self, field, path, complaint);
+    if (s_is_unread(self))
+        return COMPLETE_NULLED;
+    return s_wrong_value(self, field, path, leaf_complaint(type, value, self->arena));
 }
 
 /* ---- abstract types ---- */
@@ -106,40 +114,67 @@ s_find_member(const completion_t *self, const char *name, json_slice_t *value, b
     return false;
 }
 
-/* The object type that __typename says, or NULL with a sentence. */
-static const schema_type_t *s_runtime_type(completion_t *self,
-                                           const plan_field_t *field,
-                                           const schema_type_t *type,
-                                           json_slice_t value,
-                                           const char **complaint)
+/* What __typename says; text is NULL if it says nothing. */
+typedef struct {
+    const char *text;
+    size_t size;
+    const schema_type_t *type; /* NULL: no type has that name */
+} runtime_t;
+
+/* Looks at the object at `at`. STOP if it is no JSON or memory is out. */
+static complete_status_t
+s_runtime(completion_t *self, const plan_field_t *field, runtime_t *runtime)
 {
-    size_t size = value.size - 2;
-    const char *name = value.data + 1;
-    if (memchr(name, '\\', size) && !(name = json_string_decode(self->arena, value, &size))) {
-        *complaint = NULL;
-        return NULL;
+    json_slice_t value;
+    bool valid;
+    *runtime = (runtime_t){.text = NULL};
+    bool found = s_find_member(self, "__typename", &value, &valid);
+    if (!valid)
+        return COMPLETE_STOP;
+    if (!found || json_kind(value) != JSON_STRING_VALUE)
+        return COMPLETE_DONE;
+    runtime->size = value.size - 2;
+    runtime->text = value.data + 1;
+    if (memchr(runtime->text, '\\', runtime->size))
+        runtime->text = json_string_decode(self->arena, value, &runtime->size);
+    if (!runtime->text) {
+        self->errors->out_of_memory = true;
+        return COMPLETE_STOP;
     }
-    if (field->last_type && field->last_type->name->size == size &&
-        memcmp(field->last_type->name->data, name, size) == 0)
-        return field->last_type;
-    const schema_type_t *found = schema_type_by_text(self->plan->schema, name, size);
-    if (found && found->kind == SCHEMA_OBJECT && schema_type_is_possible(type, found))
-        return found;
-    int shown = size > INSPECT_MAX ? 0 : (int)size;
-    if (!found)
-        *complaint = arena_printf(self->arena,
-                                  "Abstract type \"%s\" was resolved to a type \"%.*s\" that does "
-                                  "not exist inside the schema.",
-                                  type->name->data, shown, name);
-    else if (found->kind != SCHEMA_OBJECT)
-        *complaint = arena_printf(self->arena,
-                                  "Abstract type \"%s\" was resolved to a non-object type \"%s\".",
-                                  type->name->data, found->name->data);
+    /* most likely the same as of the item before */
+    const schema_type_t *last = field->last_type;
+    if (last && last->name->size == runtime->size &&
+        memcmp(last->name->data, runtime->text, runtime->size) == 0)
+        runtime->type = last;
     else
-        *complaint = arena_printf(self->arena,
-                                  "Runtime Object type \"%s\" is not a possible type for \"%s\".",
-                                  found->name->data, type->name->data);
-    return NULL;
+        runtime->type = schema_type_by_text(self->plan->schema, runtime->text, runtime->size);
+    return COMPLETE_DONE;
+}
+
+static const char *s_runtime_complaint(const completion_t *self,
+                                       const plan_field_t *field,
+                                       const schema_type_t *type,
+                                       const runtime_t *runtime)
+{
+    const char *name = type->name->data;
+    if (!runtime->text)
+        return arena_printf(self->arena,
+                            "Abstract type \"%s\" must resolve to an Object type at runtime for "
+                            "field \"%s\": the service must give \"__typename\".",
+                            name, field->definition->coordinate);
+    if (!runtime->type)
+        return arena_printf(self->arena,
+                            "Abstract type \"%s\" was resolved to a type \"%.*s\" that does not "
+                            "exist inside the schema.",
+                            name, runtime->size > INSPECT_MAX ? 0 : (int)runtime->size,
+                            runtime->text);
+    if (runtime->type->kind != SCHEMA_OBJECT)
+        return arena_printf(self->arena,
+                            "Abstract type \"%s\" was resolved to a non-object type \"%s\".", name,
+                            runtime->type->name->data);
+    return arena_printf(self->arena,
+                        "Runtime Object type \"%s\" is not a possible type for \"%s\".",
+                        runtime->type->name->data, name);
 }
 
 /* An object of an interface or union: which type is it? */
@@ -148,25 +183,18 @@ static complete_status_t s_abstract(completion_t *self,
                                     const schema_type_t **type,
                                     const path_t *path)
 {
-    json_slice_t value;
-    bool valid;
-    bool found = s_find_member(self, "__typename", &value, &valid);
-    if (!valid)
-        return COMPLETE_STOP;
-    const char *complaint = NULL;
-    if (found && json_kind(value) == JSON_STRING_VALUE) {
-        const schema_type_t *object = s_runtime_type(self, field, *type, value, &complaint);
-        if (object) {
-            *type = object;
-            return COMPLETE_DONE;
-        }
-    } else {
-        complaint = arena_printf(self->arena,
-                                 "Abstract type \"%s\" must resolve to an Object type at runtime "
-                                 "for field \"%s\": the service must give \"__typename\".",
-                                 (*type)->name->data, field->definition->coordinate);
+    runtime_t runtime;
+    complete_status_t status = s_runtime(self, field, &runtime);
+    if (status != COMPLETE_DONE)
+        return status;
+    if (runtime.type && runtime.type->kind == SCHEMA_OBJECT &&
+        schema_type_is_possible(*type, runtime.type)) {
+        *type = runtime.type;
+        return COMPLETE_DONE;
     }
-    return s_wrong_value(self, field, path, complaint);
+    if (s_is_unread(self))
+        return COMPLETE_NULLED;
+    return s_wrong_value(self, field, path, s_runtime_complaint(self, field, *type, &runtime));
 }
 
 static complete_status_t
@@ -176,6 +204,8 @@ s_composite(completion_t *self, plan_field_t *field, const schema_type_t *type, 
         const char *end = reader_skip(self->at, self->end, READER_MAX_DEPTH);
         if (!end)
             return COMPLETE_STOP;
+        if (s_is_unread(self))
+            return COMPLETE_NULLED;
         return s_wrong_value(self, field, path,
                              arena_printf(self->arena, "Expected value of type \"%s\" but got: %s.",
                                           type->name->data,
@@ -198,6 +228,8 @@ s_composite(completion_t *self, plan_field_t *field, const schema_type_t *type, 
 static complete_status_t
 s_list(completion_t *self, plan_field_t *field, const schema_ref_t *item_type, const path_t *path)
 {
+    if (*self->at != '[' && s_is_unread(self))
+        return COMPLETE_NULLED;
     if (*self->at != '[')
         return s_wrong_value(
             self, field, path,

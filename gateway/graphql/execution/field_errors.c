@@ -92,6 +92,14 @@ static bool s_counts(field_errors_t *self)
     return self->limit == 0 || self->count <= self->limit;
 }
 
+bool field_errors_count_unread(field_errors_t *self)
+{
+    if (!self->closed && (self->limit == 0 || self->count < self->limit))
+        return false;
+    self->count += !self->closed;
+    return true;
+}
+
 static void s_finish(field_errors_t *self,
                      buffer_t *out,
                      const path_t *path,

@@ -59,6 +59,10 @@ void field_errors_addf_at(field_errors_t *self,
                           const char *format,
                           ...) __attribute__((format(printf, 5, 6)));
 
+/* If one more error would not be reported (too many are, or data is null already): counts it, and
+ * its message need not be made. */
+bool field_errors_count_unread(field_errors_t *self);
+
 field_errors_mark_t field_errors_mark(const field_errors_t *self);
 void field_errors_cut(field_errors_t *self, field_errors_mark_t mark);
 

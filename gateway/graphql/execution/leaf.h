@@ -8,9 +8,12 @@
 #include "common/json.h"
 #include "gateway/graphql/type/schema.h"
 
-/* Appends a valid JSON value (not null) as a result of a scalar or enum type. NULL, or, if it is
- * none, a sentence in the arena and nothing appended. */
-const char *
-leaf_complete(const schema_type_t *type, json_slice_t value, arena_t *arena, buffer_t *out);
+/* Appends a valid JSON value (not null) as a result of a scalar or enum type. False, and nothing
+ * appended, if it is none, or if it holds escapes and the arena, where they are decoded, is at its
+ * limit. */
+bool leaf_complete(const schema_type_t *type, json_slice_t value, arena_t *arena, buffer_t *out);
+
+/* Why leaf_complete refused the value: a sentence in the arena; NULL if that is at its limit. */
+const char *leaf_complaint(const schema_type_t *type, json_slice_t value, arena_t *arena);
 
 #endif
