@@ -7,7 +7,7 @@ import { document, mangled, schema as makeSchema, SDL } from './generate.mjs';
 import { Tool, toolPath } from './tool.mjs';
 import { actual, expected, expectedSchema, keys } from './verdict.mjs';
 
-const COUNT = Number(process.env.PARLEY_DIFF_COUNT ?? 2500);
+const COUNT = Number(process.env.PARLEY_DIFF_COUNT ?? 1500);
 const FIRST = Number(process.env.PARLEY_DIFF_SEED ?? 1);
 const MAX_ERRORS = 100;
 const BATCH = 100; // questions that are on their way at once

@@ -6,7 +6,8 @@ import { createInterface } from 'node:readline';
 const ROOT = new URL('../../../', import.meta.url).pathname;
 
 export function toolPath() {
-    const candidates = [process.env.PARLEY_GQL_TOOL, ...['asan', 'debug'].map((name) => `${ROOT}build/${name}/bin/gql_tool`)];
+    const folders = [process.env.PARLEY_BIN, ...['asan', 'debug'].map((name) => `${ROOT}build/${name}/bin`)];
+    const candidates = [process.env.PARLEY_GQL_TOOL, ...folders.filter(Boolean).map((folder) => `${folder}/gql_tool`)];
     return candidates.find((path) => path && existsSync(path));
 }
 
