@@ -24,6 +24,9 @@ enum {
 static const char s_check_sql[] = "SELECT e.epoch, e.system_identifier = c.system_identifier FROM "
                                   "store_epoch e, pg_control_system() c";
 
+/* Plans that are made while tables are small, and kept, must not scan them when they are large. */
+#define INDEXES_ONLY "SET enable_seqscan=off"
+
 struct database {
     database_options_t options;
     char *control_sql;
@@ -139,7 +142,7 @@ database_t *database_new(loop_t *loop, const database_options_t *options, err_t 
         return NULL;
     }
     const pg_link_options_t writer = {.name = "writer",
-                                      .settings = "SET enable_seqscan=off",
+                                      .settings = INDEXES_ONLY,
                                       .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
                                       .on_state = s_on_writer};
     self->writer = s_new_link(self, loop, &writer, err);
@@ -154,6 +157,7 @@ database_t *database_new(loop_t *loop, const database_options_t *options, err_t 
         snprintf(name, sizeof name, "reader-%d", i + 1);
         const pg_link_options_t reader = {.name = name,
                                           .quiet = true,
+                                          .settings = INDEXES_ONLY,
                                           .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
                                           .pipeline_max = READER_PIPELINE,
                                           .queue_max = READER_QUEUE};

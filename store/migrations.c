@@ -16,18 +16,16 @@ static const char s_head[] =
 /* %zu: the newest version. */
 static const char s_check_newer[] =
     " DO $parley$ DECLARE newest integer := (SELECT max(version) FROM schema_migrations); BEGIN"
-    " IF newest > %zu THEN RAISE EXCEPTION 'the database has schema version %%, but this program "
-    "knows"
-    " only %zu: use a newer parley-store', newest USING ERRCODE = '" MIGRATIONS_REFUSED "'; END IF;"
+    " IF newest > %zu THEN RAISE EXCEPTION 'the database has schema version %%, but this"
+    " program knows only %zu: use a newer parley-store', newest USING ERRCODE = "
+    "'" MIGRATIONS_REFUSED "'; END IF;"
     " END $parley$;";
 
 /* version, checksum, version, name, version, name, version, sql, version, name, checksum. */
 static const char s_apply[] =
-    " DO $parley$ DECLARE found text := (SELECT checksum FROM schema_migrations WHERE version = "
-    "%d); BEGIN"
-    " IF found <> '%s' THEN RAISE EXCEPTION 'migration %d (%s) was changed after it had been "
-    "applied to"
-    " this database' USING ERRCODE = '" MIGRATIONS_REFUSED "'; END IF;"
+    " DO $parley$ DECLARE found text := (SELECT checksum FROM schema_migrations WHERE version"
+    " = %d); BEGIN IF found <> '%s' THEN RAISE EXCEPTION 'migration %d (%s) was changed after it"
+    " had been applied to this database' USING ERRCODE = '" MIGRATIONS_REFUSED "'; END IF;"
     " IF found IS NULL THEN EXECUTE $parley_migration$%s$parley_migration$;"
     " INSERT INTO schema_migrations (version, name, checksum) VALUES (%d, '%s', '%s'); END IF;"
     " END $parley$;";

@@ -16,10 +16,10 @@ static const pg_statement_t s_fast = {
     .name = "write_fast",
     .sql = "WITH cnt AS ("
            " INSERT INTO rooms AS r (room,last_seq)"
-           " SELECT u.room,u.k FROM unnest($5::text[],$6::bigint[]) WITH ORDINALITY u(room,k,o) "
-           "ORDER BY u.o"
-           " ON CONFLICT (room) DO UPDATE SET last_seq=r.last_seq+excluded.last_seq WHERE NOT "
-           "r.guarded"
+           " SELECT u.room,u.k FROM unnest($5::text[],$6::bigint[]) WITH ORDINALITY u(room,k,o)"
+           " ORDER BY u.o"
+           " ON CONFLICT (room) DO UPDATE SET last_seq=r.last_seq+excluded.last_seq"
+           "  WHERE NOT r.guarded"
            " RETURNING r.room,r.last_seq,clock_timestamp() AS at)"
            " INSERT INTO messages(room,seq,id,handle,body,created_at)"
            " SELECT i.room,c.last_seq-i.back,i.id,i.handle,i.body,c.at"
@@ -35,9 +35,8 @@ static const pg_statement_t s_fast = {
 static const Oid s_lock_types[] = {PG_TEXT_ARRAY};
 static const pg_statement_t s_lock = {
     .name = "write_lock",
-    .sql = "INSERT INTO rooms AS r (room) SELECT u.x FROM unnest($1::text[]) WITH ORDINALITY "
-           "u(x,o) ORDER BY o"
-           " ON CONFLICT (room) DO UPDATE SET last_seq=r.last_seq",
+    .sql = "INSERT INTO rooms AS r (room) SELECT u.x FROM unnest($1::text[]) WITH ORDINALITY u(x,o)"
+           " ORDER BY o ON CONFLICT (room) DO UPDATE SET last_seq=r.last_seq",
     .param_count = 1,
     .types = s_lock_types,
     .binary_results = true,
@@ -54,9 +53,8 @@ static const pg_statement_t s_careful = {
            "  WITH ORDINALITY i(room,id,handle,body,ord)"
            " WHERE (SELECT m.seq FROM messages m WHERE m.room=i.room AND m.id=i.id) IS NULL"
            " WINDOW w AS (PARTITION BY room ORDER BY ord)),"
-           " cnt AS (UPDATE rooms r SET last_seq=r.last_seq+f.k FROM fresh f WHERE r.room=f.room "
-           "AND f.n=1"
-           "  RETURNING r.room,r.last_seq-f.k AS base,clock_timestamp() AS at)"
+           " cnt AS (UPDATE rooms r SET last_seq=r.last_seq+f.k FROM fresh f WHERE r.room=f.room"
+           "  AND f.n=1 RETURNING r.room,r.last_seq-f.k AS base,clock_timestamp() AS at)"
            " INSERT INTO messages(room,seq,id,handle,body,created_at)"
            " SELECT f.room,c.base+f.n,f.id,f.handle,f.body,c.at FROM fresh f JOIN cnt c USING(room)"
            " RETURNING room,id,seq,created_at",
