@@ -114,17 +114,12 @@ static bool s_is_ready(void *arg, char *reason, size_t size)
 static void s_on_scrape(void *arg)
 {
     gateway_t *self = arg;
-    feed_counts_t feed = feed_counts(self->feed);
     auth_stats_t auth = auth_stats(self->auth);
     document_cache_counts_t documents = runner_documents(self->runner);
     const struct {
         const char *name, *help;
         uint64_t value;
     } gauges[] = {
-        {"parley_streams", "Streams that are followed.", feed.streams},
-        {"parley_subscription_groups", "Groups of equal subscriptions.", feed.groups},
-        {"parley_subscribers", "Subscribers of all groups.", feed.subscribers},
-        {"parley_subscribers_catching_up", "Subscribers behind the ring.", feed.catching_up},
         {"parley_tokens_remembered", "Verified tokens that are remembered.", auth.entries},
         {"parley_token_cache_hits", "Tokens found among the remembered ones.", auth.hits},
         {"parley_token_cache_misses", "Tokens that had to be verified.", auth.misses},
