@@ -202,6 +202,13 @@ static void s_address_text(const struct addrinfo *address, char *text, size_t si
         text[0] = '\0';
 }
 
+/* A name that libpq would resolve itself, blocking. */
+static bool s_wants_lookup(const host_t *host)
+{
+    return host->name && host->name[0] && host->name[0] != '/' && host->name[0] != '@' &&
+           !(host->hostaddr && host->hostaddr[0]);
+}
+
 /* All addresses of all hosts as libpq's three parallel lists, beginning with the first-th. */
 static void s_build_lists(const pg_dial_t *self, host_lists_t *lists)
 {
@@ -215,8 +222,7 @@ static void s_build_lists(const pg_dial_t *self, host_lists_t *lists)
     int count = 0;
     for (int i = 0; i < self->host_count && count < HOSTS_MAX; i++) {
         const host_t *host = &self->hosts[i];
-        if (!host->addresses && !self->hosts[i].hostaddr && host->name && host->name[0] != '/' &&
-            host->name[0] != '@' && host->name[0])
+        if (!host->addresses && s_wants_lookup(host))
             continue; /* its name could not be resolved */
         const struct addrinfo *address = host->addresses;
         do {
@@ -357,12 +363,6 @@ static void s_split_hosts(pg_dial_t *self)
         self->hosts[i].hostaddr = s_item(hostaddr, i);
         self->hosts[i].port = s_item(port, i);
     }
-}
-
-static bool s_wants_lookup(const host_t *host)
-{
-    return host->name && host->name[0] && host->name[0] != '/' && host->name[0] != '@' &&
-           !(host->hostaddr && host->hostaddr[0]);
 }
 
 static void s_begin(void *arg)
