@@ -16,7 +16,7 @@ require_port() {
 
 # Prints the socket's inode of a listener that excludes one on ADDRESS:PORT.
 s_listener() {
-    local address=$1 local_address state inode hex wanted='' octet rest
+    local address=$1 local_address inode hex wanted='' octet rest
     printf -v hex '%04X' "$2"
     if [[ $address != 0.0.0.0 ]]; then
         # the kernel prints the four bytes the other way round
@@ -24,15 +24,14 @@ s_listener() {
             printf -v wanted '%02X%s' "$octet" "$wanted"
         done
     fi
-    while read -r _ local_address _ state _ _ _ _ _ inode rest; do
-        [[ $state == 0A && ${local_address#*:} == "$hex" ]] || continue
+    while read -r _ local_address _ _ _ _ _ _ _ inode rest; do
         case ${local_address%:*} in
             00000000 | 00000000000000000000000000000000 | "${wanted:-${local_address%:*}}")
                 echo "$inode"
                 return
                 ;;
         esac
-    done < <(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null)
+    done < <(grep -hE "^ *[0-9]+: [0-9A-F]+:$hex [0-9A-F:]+ 0A " /proc/net/tcp /proc/net/tcp6 2>/dev/null)
 }
 
 # Prints " by NAME (pid N)" if the holder of a socket can be seen.

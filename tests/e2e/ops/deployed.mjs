@@ -35,7 +35,8 @@ export class Deployed {
     this.output = '';
     this.errors = '';
     this.startedAt = Date.now();
-    const [command, ...rest] = [...prefix, RUN, ...args];
+    // ends with this test, should that be killed
+    const [command, ...rest] = [...prefix, 'setpriv', '--pdeathsig', 'TERM', '--', RUN, ...args];
     // a group of its own, as a shell gives to a command in the foreground
     this.child = spawn(command, rest, {
       env: { ...process.env, ...settings },
