@@ -18,7 +18,7 @@
 
 enum {
     SNDBUF_BYTES = 64 * 1024,
-    CONNECTION_MEMORY = 32 * 1024, /* for the head of a request and of its response */
+    CONNECTION_MEMORY = 20 * 1024, /* for heads; libmicrohttpd clears all of it at each request */
     EXCHANGE_MEMORY = 256 * 1024,
     SWEEP_MS = 1000,
     DROPPED_MAX = 8 * 1024 * 1024, /* of a body that is too large, read to be able to answer */
@@ -30,6 +30,7 @@ typedef struct {
     list_node_t node; /* in `silent` until its first request line */
     int fd;
     int64_t accepted_us;
+    char address[CLIENT_ADDRESS_SIZE]; /* of the socket; "" before it was asked for */
 } peer_t;
 
 struct http_server {
@@ -81,6 +82,13 @@ static bool s_id_is_sane(const char *id)
     return size > 0 && size <= REQUEST_ID_MAX && !id[size];
 }
 
+static peer_t *s_peer(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
 /* The first thing known of a request: its target, still as it was sent. */
 static void *s_on_request_line(void *cls, const char *uri, struct MHD_Connection *connection)
 {
@@ -98,9 +106,7 @@ static void *s_on_request_line(void *cls, const char *uri, struct MHD_Connection
     list_init(&exchange->node);
     list_append(&self->exchanges, &exchange->node);
     self->busy++;
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    peer_t *peer = info ? info->socket_context : NULL;
+    peer_t *peer = s_peer(connection);
     if (peer)
         list_remove(&peer->node);
     return exchange;
@@ -130,19 +136,47 @@ static void s_on_completed(void *cls,
     free(exchange);
 }
 
+/* The next id of our own: the process's prefix and a counter. */
+static void s_make_id(http_server_t *self, char *out)
+{
+    static const char digits[] = "0123456789abcdef";
+    uint32_t number = self->id_counter++;
+    memcpy(out, self->id_prefix, 8);
+    for (unsigned i = 0; i < 8; i++)
+        out[8 + i] = digits[number >> (28 - 4 * i) & 15];
+    out[16] = '\0';
+}
+
+static const struct sockaddr *s_socket_address(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    return info ? info->client_addr : NULL;
+}
+
+static void s_name_client(exchange_t *exchange)
+{
+    const trusted_proxies_t *trusted = exchange->options->trusted_proxies;
+    const char *forwarded = exchange_header(exchange, "X-Forwarded-For");
+    peer_t *peer = s_peer(exchange->connection);
+    if (forwarded || !peer) {
+        client_address(trusted, s_socket_address(exchange->connection), forwarded,
+                       exchange->client);
+        return;
+    }
+    if (!*peer->address)
+        client_address(trusted, s_socket_address(exchange->connection), NULL, peer->address);
+    memcpy(exchange->client, peer->address, sizeof exchange->client);
+}
+
 static void s_name(exchange_t *exchange)
 {
-    http_server_t *self = exchange->server;
     const char *id = exchange_header(exchange, "X-Request-Id");
     if (id && s_id_is_sane(id))
         strcpy(exchange->request_id, id);
     else
-        snprintf(exchange->request_id, sizeof exchange->request_id, "%s%08x", self->id_prefix,
-                 self->id_counter++);
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    client_address(self->options.trusted_proxies, info ? info->client_addr : NULL,
-                   exchange_header(exchange, "X-Forwarded-For"), exchange->client);
+        s_make_id(exchange->server, exchange->request_id);
+    s_name_client(exchange);
 }
 
 /* Writes an answer past libmicrohttpd, which takes none in the middle of a body, and lets it find
