@@ -159,6 +159,8 @@ static void test_block_strings(void **state)
         {"\"\"\"\n    Hello,\n      World!\n\n    Yours,\r\n      GraphQL.\n  \"\"\" x",
          "BlockString@1:1(Hello,\n  World!\n\nYours,\n  GraphQL.) Name@7:7(x)"},
         {"\"\"\"  first\n  second\n\"\"\"", "BlockString@1:1(  first\nsecond)"},
+        {"\"\"\" first\n      second\n        third\n\"\"\"",
+         "BlockString@1:1( first\nsecond\n  third)"},
         {"\"\"\"\n\t tab\n\t  more\n\"\"\"", "BlockString@1:1(tab\n more)"},
         {"\"\"\"\n \n\t\n\"\"\"", "BlockString@1:1()"},
         {"\"\"\"a", "error 1:5 Syntax Error: Unterminated string."},

@@ -579,6 +579,12 @@ static void test_unique_directives_per_location(void **state)
         {"{me @onField @skip(if:true) @onField @onField{id}}",
          "UniqueDirectivesPerLocation 1:5 1:29\nUniqueDirectivesPerLocation 1:5 1:38"},
         {"query @everywhere @everywhere{me{id}}", "UniqueDirectivesPerLocation 1:7 1:19"},
+        {"query($a:Int @everywhere @everywhere){echo(ints:[1],int:$a)}",
+         "UniqueDirectivesPerLocation 1:14 1:26"},
+        {"{me{...F @everywhere @everywhere}} fragment F on User @everywhere @everywhere{... "
+         "@onField @skip(if:true) @skip(if:true){id}}",
+         "KnownDirectives 1:83\nUniqueDirectivesPerLocation 1:10 1:22\nUniqueDirectivesPerLocation "
+         "1:55 1:67\nUniqueDirectivesPerLocation 1:92 1:107"},
         {NULL, NULL},
     };
     s_check(*state, good, bad);
@@ -709,6 +715,25 @@ static void test_one_of_wants_non_null_variables(void **state)
     schema_destroy(&schema);
 }
 
+/* Below mutually exclusive parents everything is exclusive, on both ways to the verdict. */
+static void test_exclusive_parents_go_down(void **state)
+{
+    (void)state;
+    schema_t *schema =
+        front_schema("type A { o: T } type B { o: T } union U = A | B type Query { u: U } "
+                     "type T { a: Int b: Int s: String t: T }");
+    assert_string_equal(front_errors(schema, "{u{...on A{o{t{x:a}}} ...on B{o{t{x:b}}}}}", NULL),
+                        "");
+    assert_string_equal(
+        front_errors(schema,
+                     "{u{...on A{o{t{x:a}}} ...on B{o{t{x:b}}}} z:u{__typename} z:__typename}",
+                     NULL),
+        "OverlappingFieldsCanBeMerged 1:43 1:59");
+    assert_string_equal(front_errors(schema, "{u{...on A{o{t{x:a}}} ...on B{o{t{x:s}}}}}", NULL),
+                        "OverlappingFieldsCanBeMerged 1:12 1:14 1:16 1:31 1:33 1:35");
+    schema_destroy(&schema);
+}
+
 /* Suggestions are given as graphql-js gives them, and not at all where the schema is not to be
  * seen. */
 static void test_suggestions(void **state)
@@ -804,6 +829,7 @@ int main(void)
         cmocka_unit_test(test_variables_in_allowed_position),
         cmocka_unit_test(test_max_introspection_depth),
         cmocka_unit_test(test_one_of_wants_non_null_variables),
+        cmocka_unit_test(test_exclusive_parents_go_down),
         cmocka_unit_test(test_suggestions),
         cmocka_unit_test(test_errors_are_bounded),
     };

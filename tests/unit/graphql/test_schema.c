@@ -341,6 +341,25 @@ static void test_merging(void **state)
     assert_null(schema);
 }
 
+/* What each says about a root counts once. */
+static void test_merging_roots(void **state)
+{
+    (void)state;
+    err_t err = ERR_INIT;
+    schema_t *schema =
+        s_merge("\"first\" type Query implements I { a: Int } interface I { a: Int }",
+                "\"second\" type Query implements I { b: Int }", &err);
+    assert_string_equal(err.text, "");
+    assert_int_equal(schema->query->interface_count, 1);
+    assert_int_equal(schema->query->field_count, 2);
+    assert_string_equal(schema->query->description, "first");
+    schema_destroy(&schema);
+    schema = s_merge("extend type Query { a: Int }", "extend type Query { b: Int }", &err);
+    assert_string_equal(err.text, "");
+    assert_int_equal(schema->query->field_count, 2);
+    schema_destroy(&schema);
+}
+
 static void test_merging_conflicts(void **state)
 {
     (void)state;
@@ -565,6 +584,7 @@ int main(void)
         cmocka_unit_test(test_roots),
         cmocka_unit_test(test_gateway_directives),
         cmocka_unit_test(test_merging),
+        cmocka_unit_test(test_merging_roots),
         cmocka_unit_test(test_merging_conflicts),
         cmocka_unit_test(test_look_up),
         cmocka_unit_test(test_no_services),
