@@ -1,5 +1,5 @@
 """The bus from a gateway's side (proto/bus.md), and private PostgreSQL clusters and stores for tests."""
-import json, os, pwd, shutil, signal, socket, struct, subprocess, tempfile, time, urllib.request, uuid
+import atexit, json, os, pwd, shutil, signal, socket, struct, subprocess, tempfile, time, urllib.request, uuid
 import zmq
 
 HEADER = struct.Struct(">3sBBBHI16sQI")  # magic version verb flags - size id deadline -
@@ -200,6 +200,12 @@ class Postgres:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+def end(process):
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+
+
 class Store:
     port = int(os.environ.get("PARLEY_TEST_PORTS", "18500"))
 
@@ -232,6 +238,7 @@ class Store:
             [self.binary, "--database-url", self.url, "--bus", self.bus, "--events", self.events,
              "--keys", f"{self.keys}/store", "--admin", self.admin, *self.args],
             stdout=log, stderr=log, env={**os.environ, **self.env, **(env or {})})
+        atexit.register(end, self.process)  # also when a test failed before it stopped its store
         log.close()
         if wait:
             self.wait_ready()
