@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-enum { FAR = UINT32_MAX };
+static const uint32_t FAR = UINT32_MAX;
 
 void suggest_init(suggest_t *self, const char *input, size_t input_size)
 {

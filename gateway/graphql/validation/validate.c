@@ -14,6 +14,13 @@ static void s_add(validation_t *self,
                   const ast_loc_t *locations,
                   uint32_t count,
                   const char *format,
+                  va_list args) __attribute__((format(printf, 5, 0)));
+
+static void s_add(validation_t *self,
+                  const char *rule,
+                  const ast_loc_t *locations,
+                  uint32_t count,
+                  const char *format,
                   va_list args)
 {
     const char *message = arena_vprintf(self->scratch, format, args);
