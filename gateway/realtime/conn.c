@@ -319,6 +319,8 @@ void conn_on_time(conn_t *self)
         conn_end(self, "closed");
     } else if (!self->session.initialised && dialect->code_init_timeout) {
         conn_close(self, dialect->code_init_timeout, dialect->reason_init_timeout);
+    } else if (session_is_expired(&self->session)) {
+        conn_close(self, CLOSE_FORBIDDEN, "the token has expired");
     } else if (outlet_waiting(&self->outlet) && now_us - self->outlet.progress_us > stalled_us) {
         conn_end(self, "stalled");
     } else if (self->pinged && now_us - self->heard_us > stalled_us) {

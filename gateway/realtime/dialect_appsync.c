@@ -200,6 +200,15 @@ static void s_on_init(session_t *session, const json_t *message)
     s_on_beat(session);
 }
 
+/* Each start brings a credential, which may be newer than the connection's. */
+static void s_start_as(
+    session_t *session, const char *id, size_t id_size, const json_t *request, identity_t *identity)
+{
+    if (identity)
+        session_adopt(session, identity);
+    session_start(session, id, id_size, request, identity ? identity : session->identity, nothing);
+}
+
 /* The request is a JSON string in payload.data. */
 static void s_start(session_t *session, const char *id, size_t id_size, const json_t *payload)
 {
@@ -218,8 +227,7 @@ static void s_start(session_t *session, const char *id, size_t id_size, const js
                               &err))
         session_refuse(session, id, id_size, err.code, err.text);
     else
-        session_start(session, id, id_size, request, identity ? identity : session->identity,
-                      nothing);
+        s_start_as(session, id, id_size, request, identity);
     identity_unref(&identity);
     json_decref(request);
 }

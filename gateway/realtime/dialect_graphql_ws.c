@@ -55,10 +55,26 @@ static bool s_introduce(session_t *session, const json_t *payload)
     return false;
 }
 
+static const char ack[] = "{\"type\":\"connection_ack\"}";
+
+/* It may bring a new token. */
+static void s_on_second_init(session_t *session, const json_t *payload)
+{
+    err_t err = ERR_INIT;
+    err_code_t code = session_renew(session, payload, &err);
+    if (code == ERR_OK)
+        conn_send(conn_of(session), ack, sizeof ack - 1);
+    else if (code != ERR_UNAVAILABLE)
+        s_send_connection_error(session, err.text);
+}
+
 static void s_on_init(session_t *session, const json_t *message)
 {
-    static const char ack[] = "{\"type\":\"connection_ack\"}";
     const json_t *payload = json_object_get(message, "payload");
+    if (session->initialised) {
+        s_on_second_init(session, payload);
+        return;
+    }
     if (!s_introduce(session, json_is_object(payload) ? payload : NULL))
         return;
     conn_send(conn_of(session), ack, sizeof ack - 1);

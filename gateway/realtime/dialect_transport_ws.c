@@ -14,7 +14,6 @@
 enum {
     CLOSE_BAD_REQUEST = 4400,
     CLOSE_UNAUTHORIZED = 4401,
-    CLOSE_FORBIDDEN = 4403,
     CLOSE_INIT_TIMEOUT = 4408,
     CLOSE_SUBSCRIBER_EXISTS = 4409,
     CLOSE_TOO_MANY_INITS = 4429,
@@ -85,23 +84,59 @@ static void s_on_init(session_t *session, const json_t *message)
     }
 }
 
+static bool s_has_credential(const json_t *payload)
+{
+    static const char *const names[] = {"Authorization", "authorization", "x-api-key"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (json_is_string(json_object_get(payload, names[i])))
+            return true;
+    return false;
+}
+
+static void s_send_pong(session_t *session, const char *payload)
+{
+    buffer_t text = BUFFER_INIT(MESSAGE_MAX_BYTES);
+    buffer_put_str(&text, "{\"type\":\"pong\"");
+    if (payload) {
+        buffer_put_str(&text, ",\"payload\":");
+        buffer_put_str(&text, payload);
+    }
+    buffer_put_char(&text, '}');
+    conn_send_buffer(conn_of(session), &text);
+}
+
+/* A ping may bring a new token: {"type":"ping","payload":{"Authorization":"Bearer …"}}. Nothing
+ * that runs is disturbed, and the pong says when it ends. */
+static void s_renew(session_t *session, const json_t *payload)
+{
+    err_t err = ERR_INIT;
+    err_code_t code = session_renew(session, payload, &err);
+    if (code == ERR_UNAVAILABLE) {
+        s_send_pong(session, "{}"); /* it cannot be told now: the old one counts */
+    } else if (code) {
+        s_close(session, CLOSE_FORBIDDEN, err.text);
+    } else {
+        char text[80] = "{}", iso[CLOCK_ISO_SIZE];
+        int64_t until_us = identity_expires_at_us(session->identity);
+        clock_iso(until_us, iso);
+        if (until_us)
+            snprintf(text, sizeof text, "{\"expiresAt\":\"%s\"}", iso);
+        s_send_pong(session, text);
+    }
+}
+
 static void s_on_ping(session_t *session, const json_t *message)
 {
     const json_t *payload = json_object_get(message, "payload");
     if (!message_has_map(message, "payload")) {
         s_close(session, CLOSE_BAD_REQUEST, "ping: \"payload\" must be a map");
-        return;
-    }
-    buffer_t text = BUFFER_INIT(MESSAGE_MAX_BYTES);
-    buffer_put_str(&text, "{\"type\":\"pong\"");
-    char *copy = payload ? json_dumps(payload, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-    if (copy) {
-        buffer_put_str(&text, ",\"payload\":");
-        buffer_put_str(&text, copy);
+    } else if (session->initialised && s_has_credential(payload)) {
+        s_renew(session, payload);
+    } else {
+        char *copy = payload ? json_dumps(payload, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+        s_send_pong(session, copy);
         free(copy);
     }
-    buffer_put_char(&text, '}');
-    conn_send_buffer(conn_of(session), &text);
 }
 
 /* The id of a message, or NULL after closing because it has none. */

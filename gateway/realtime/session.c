@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "gateway/http/credential.h"
 #include "gateway/http/graphql_error.h"
 #include "gateway/realtime/conn.h"
@@ -71,6 +72,48 @@ err_code_t session_authenticate(session_t *self, const json_t *payload, err_t *e
     free(self->api_key);
     self->authorization = self->api_key = NULL;
     return ERR_OK;
+}
+
+static bool s_is_same(const session_t *self, const identity_t *identity)
+{
+    return !self->identity || !strcmp(identity_handle(self->identity), identity_handle(identity));
+}
+
+static void s_replace(session_t *self, identity_t *identity)
+{
+    identity_t *old = self->identity;
+    self->identity = identity_ref(identity);
+    identity_unref(&old);
+}
+
+err_code_t session_renew(session_t *self, const json_t *payload, err_t *err)
+{
+    identity_t *identity;
+    err_code_t code = session_identify(self, payload, &identity, err);
+    if (code)
+        return code;
+    if (!identity)
+        return err_set(err, ERR_UNAUTHENTICATED, "there is no credential");
+    if (s_is_same(self, identity))
+        s_replace(self, identity);
+    else
+        code = err_set(err, ERR_FORBIDDEN, "the credential is somebody else's");
+    identity_unref(&identity);
+    return code;
+}
+
+void session_adopt(session_t *self, identity_t *identity)
+{
+    int64_t until_us = identity_expires_at_us(identity);
+    int64_t own_us = self->identity ? identity_expires_at_us(self->identity) : 0;
+    if (self->identity && s_is_same(self, identity) && own_us && (!until_us || until_us > own_us))
+        s_replace(self, identity);
+}
+
+bool session_is_expired(const session_t *self)
+{
+    int64_t until_us = self->identity ? identity_expires_at_us(self->identity) : 0;
+    return until_us && clock_unix_us() > until_us + (int64_t)SESSION_GRACE_S * 1000000;
 }
 
 /* ---- streams ---- */

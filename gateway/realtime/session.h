@@ -17,7 +17,13 @@
 typedef struct session session_t;
 typedef struct stream stream_t;
 
-enum { SESSION_ID_MAX = 256 };
+enum {
+    SESSION_ID_MAX = 256,
+    SESSION_GRACE_S = 60, /* after the end of a token, for a new one to come */
+};
+
+/* Closes the connection whose token has ended: clients may reconnect with a new one. */
+enum { CLOSE_FORBIDDEN = 4403 };
 
 /* One operation of the client, from its start to its completion. */
 struct stream {
@@ -83,6 +89,16 @@ err_code_t session_identify(session_t *self, const json_t *map, identity_t **ide
  * also in lower case, also below "headers", or "x-api-key"); NULL or nothing there: the one of the
  * upgrade request. ERR_OK, and the session acts under it from now on; else as in credential.h. */
 err_code_t session_authenticate(session_t *self, const json_t *payload, err_t *err);
+
+/* The same later, on an open connection: a new token of the same handle takes the old one's place.
+ * ERR_UNAUTHENTICATED if the map names none, ERR_FORBIDDEN if it is somebody else's. */
+err_code_t session_renew(session_t *self, const json_t *payload, err_t *err);
+
+/* Takes the identity's credential over if it is of the same handle and lasts longer. */
+void session_adopt(session_t *self, identity_t *identity);
+
+/* Has its credential ended, more than the grace ago? */
+bool session_is_expired(const session_t *self);
 
 /* The operation of that id, or NULL. */
 stream_t *session_find(session_t *self, const char *id, size_t id_size);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "common/clock.h"
 #include "gateway/realtime/ws_codec.h"
 #include "ws_world.h"
 
@@ -251,6 +252,64 @@ static void test_ping_and_pong(void **state)
     s_hears("{\"type\":\"pong\"}\n{\"type\":\"pong\",\"payload\":{\"a\":[1]}}\n");
     s_say("{\"type\":\"ping\",\"payload\":1}");
     s_hears("C4400:ping: \"payload\" must be a map\nEOF\n");
+}
+
+static void test_a_new_credential_comes_in_band(void **state)
+{
+    (void)state;
+    s_open();
+    s_say("{\"type\":\"connection_init\",\"payload\":{\"x-api-key\":\"key\"}}");
+    subscriber_t *subscriber = s_subscribe("s");
+    s_say("{\"type\":\"ping\",\"payload\":{\"x-api-key\":\"key\"}}");
+    fake_publish(subscriber, 1);
+    s_hears("{\"type\":\"connection_ack\"}\n{\"type\":\"pong\",\"payload\":{}}\n"
+            "{\"id\":\"s\",\"type\":\"next\",\"payload\":{\"data\":{\"n\":1}}}\n");
+    s_say("{\"type\":\"ping\",\"payload\":{\"x-api-key\":\"wrong\"}}");
+    assert_memory_equal(ws_client_hear(&s_client, &s_world), "C4403:", 6);
+    assert_int_equal(fake_subscribers_left(), 0);
+}
+
+static void test_an_expired_token_ends_the_connection(void **state)
+{
+    (void)state;
+    char text[200];
+    long long now_s = (long long)(clock_unix_us() / 1000000);
+    s_open();
+    snprintf(text, sizeof text,
+             "{\"type\":\"connection_init\",\"payload\":{\"Authorization\":\"a:%lld\"}}",
+             now_s + 100);
+    s_say(text);
+    assert_non_null(strstr(ws_client_hear(&s_client, &s_world),
+                           "{\"type\":\"connection_ack\",\"payload\":{\"expiresAt\":\"20"));
+    subscriber_t *subscriber = s_subscribe("s");
+    ws_world_sleep(&s_world, 130); /* expired, but within the grace */
+    s_hears("P\n");
+    snprintf(text, sizeof text, "{\"type\":\"ping\",\"payload\":{\"Authorization\":\"a:%lld\"}}",
+             now_s + 200);
+    s_say(text);
+    assert_non_null(strstr(ws_client_hear(&s_client, &s_world),
+                           "{\"type\":\"pong\",\"payload\":{\"expiresAt\":\"20"));
+    ws_world_sleep(&s_world, 70);
+    fake_publish(subscriber, 1); /* the new one counts, nothing was dropped */
+    assert_non_null(strstr(ws_client_hear(&s_client, &s_world), "{\"n\":1}"));
+    ws_world_sleep(&s_world, 50);
+    ws_client_hear(&s_client, &s_world);
+    const char *heard = ""; /* closed in its time, then cut: small steps show both */
+    for (int i = 0; i < 20 && !strstr(heard, "EOF"); i++) {
+        ws_world_sleep(&s_world, 4);
+        heard = ws_client_hear(&s_client, &s_world);
+    }
+    assert_string_equal(heard, "C4403:the token has expired\nEOF\n");
+}
+
+static void test_nobody_takes_over_a_connection(void **state)
+{
+    (void)state;
+    s_open();
+    s_say("{\"type\":\"connection_init\",\"payload\":{\"Authorization\":\"a:9999999999\"}}");
+    ws_client_hear(&s_client, &s_world);
+    s_say("{\"type\":\"ping\",\"payload\":{\"Authorization\":\"b:9999999999\"}}");
+    s_hears("C4403:the credential is somebody else's\nEOF\n");
 }
 
 static void test_limit_of_operations(void **state)
@@ -515,6 +574,9 @@ int main(void)
         TEST(test_an_id_in_use_closes_with_4409),
         TEST(test_credentials),
         TEST(test_ping_and_pong),
+        TEST(test_a_new_credential_comes_in_band),
+        TEST(test_an_expired_token_ends_the_connection),
+        TEST(test_nobody_takes_over_a_connection),
         TEST(test_limit_of_operations),
         TEST(test_no_protocol_in_common),
         TEST(test_frames),
