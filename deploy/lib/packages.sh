@@ -53,7 +53,7 @@ install_packages() {
     fi
     say "Installing ${#missing[@]} Debian packages: ${missing[*]}"
     # sudo asks for its password here, before apt's words go to the log
-    ((${#elevate[@]} == 0)) || sudo -v || die "sudo refused; by hand: apt-get install ${missing[*]}"
+    ((${#elevate[@]} == 0)) || sudo -n true 2>/dev/null || sudo -v || die "sudo refused; by hand: apt-get install ${missing[*]}"
     s_without_main_cluster add "${elevate[@]}"
     local failed=''
     watch "$apt_log" s_apt "${elevate[@]}" || failed=yes

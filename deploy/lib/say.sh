@@ -71,8 +71,15 @@ watch() {
     return "$status"
 }
 
-# For the EXIT trap: ends a command that `watch` was running.
+# For the EXIT trap: ends a command that `watch` was running, with all that it started.
 stop_watched() {
-    [[ ! $watched ]] || kill -TERM -- "-$watched" 2>/dev/null || true
+    local round signal=TERM
+    [[ $watched ]] || return 0
+    for round in {1..150}; do
+        ((round < 100)) || signal=KILL
+        ((round != 1 && round != 100)) || kill "-$signal" -- "-$watched" 2>/dev/null || break
+        kill -0 -- "-$watched" 2>/dev/null || break
+        read -r -t 0.03 -u 8 || true
+    done
     watched=''
 }
