@@ -5,9 +5,10 @@ import { createInterface } from 'node:readline';
 
 const ROOT = new URL('../../../', import.meta.url).pathname;
 
-export function toolPath() {
-    const folders = [process.env.PARLEY_BIN, ...['asan', 'debug'].map((name) => `${ROOT}build/${name}/bin`)];
-    const candidates = [process.env.PARLEY_GQL_TOOL, ...folders.filter(Boolean).map((folder) => `${folder}/gql_tool`)];
+export function toolPath(name = 'gql_tool') {
+    const folders = [process.env.PARLEY_BIN, ...['asan', 'debug'].map((preset) => `${ROOT}build/${preset}/bin`)];
+    const candidates = folders.filter(Boolean).map((folder) => `${folder}/${name}`);
+    if (name === 'gql_tool') candidates.unshift(process.env.PARLEY_GQL_TOOL);
     return candidates.find((path) => path && existsSync(path));
 }
 
