@@ -7,6 +7,7 @@
 
 #include "common/admin.h"
 #include "common/bus_socket.h"
+#include "common/clock.h"
 #include "common/config.h"
 #include "common/log.h"
 #include "common/loop.h"
@@ -99,7 +100,7 @@ typedef struct {
     char node[NODE_SIZE];
     char incarnation[17];
     bool ready, was_ready, stopping;
-    int drained_ms;
+    int64_t drain_until_us;
     int status;
 } store_t;
 
@@ -232,8 +233,7 @@ static void s_on_heads(void *arg, store_call_t *call)
 static void s_on_drain(void *arg)
 {
     store_t *self = arg;
-    self->drained_ms += WATCH_MS / 10;
-    if (endpoint_load(self->endpoint) == 0 || self->drained_ms >= DRAIN_MS)
+    if (endpoint_load(self->endpoint) == 0 || clock_mono_us() >= self->drain_until_us)
         loop_stop(self->loop);
 }
 
@@ -247,6 +247,7 @@ static void s_on_stop(void *arg)
     self->stopping = true;
     log_info("shutting down", log_int("calls", (int64_t)endpoint_load(self->endpoint)), LOG_END);
     endpoint_stop(self->endpoint);
+    self->drain_until_us = clock_mono_us() + (int64_t)DRAIN_MS * 1000;
     loop_timer_start(self->drain, 0, WATCH_MS / 10);
 }
 
