@@ -26,7 +26,7 @@
 enum {
     EXIT_USAGE = 2,
     DESCRIPTORS_KEPT = 128, /* for the bus, logs, the admin address … */
-    DRAIN_MS = 8500,        /* at SIGTERM, for what is under way */
+    DRAIN_MS = 7000,        /* at SIGTERM, for what is under way */
     DRAIN_TICK_MS = 20,
     HEALTHCHECK_MS = 3000,
     WAITING_BYTES_MAX = 20 * 1024 * 1024,

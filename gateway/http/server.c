@@ -23,6 +23,7 @@ enum {
     SWEEP_MS = 1000,
     DROPPED_MAX = 8 * 1024 * 1024, /* of a body that is too large, read to be able to answer */
     STATUS_SERIES = 600,
+    LAST_RUNS = 4, /* of libmicrohttpd, to send the last answers */
 };
 
 /* A connection that libmicrohttpd holds. */
@@ -474,22 +475,35 @@ size_t http_server_busy(const http_server_t *self)
     return self->busy;
 }
 
+/* What still waits for a service is told that nobody knows how it went. */
+static void s_give_up(exchange_t *exchange)
+{
+    static const char extensions[] = "{\"outcome\":\"unknown\"}";
+    buffer_t body = BUFFER_INIT(4096);
+    operation_cancel(&exchange->operation);
+    service_call_cancel(&exchange->call);
+    graphql_error_write(&body, err_code_name(ERR_UNAVAILABLE), "the gateway is going away",
+                        (json_slice_t){.data = extensions, .size = sizeof extensions - 1});
+    exchange_reply(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, http_media_name(HTTP_MEDIA_JSON),
+                   (json_slice_t){.data = body.data, .size = body.size});
+    buffer_free(&body);
+}
+
 void http_server_destroy(http_server_t **self_p)
 {
     http_server_t *self = *self_p;
     if (!self)
         return;
     *self_p = NULL;
-    self->ending = true;
-    for (list_node_t *node = self->exchanges.next; node != &self->exchanges; node = node->next) {
+    for (list_node_t *node = self->exchanges.next, *next; node != &self->exchanges; node = next) {
         exchange_t *exchange = LIST_ITEM(node, exchange_t, node);
-        operation_cancel(&exchange->operation);
-        service_call_cancel(&exchange->call);
+        next = node->next;
         if (exchange->suspended)
-            MHD_resume_connection(exchange->connection);
-        exchange->suspended = false;
+            s_give_up(exchange);
     }
-    MHD_run(self->daemon);
+    for (int i = 0; i < LAST_RUNS; i++)
+        MHD_run(self->daemon);
+    self->ending = true;
     loop_timer_destroy(&self->sweep);
     mhd_loop_destroy(&self->mhd);
     MHD_stop_daemon(self->daemon);
