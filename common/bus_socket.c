@@ -95,6 +95,11 @@ static zsock_t *s_new(bus_socket_kind_t kind)
     zsock_set_heartbeat_ivl(socket, HEARTBEAT_MS);
     zsock_set_heartbeat_timeout(socket, HEARTBEAT_TIMEOUT_MS);
     zsock_set_heartbeat_ttl(socket, HEARTBEAT_TIMEOUT_MS);
+    /* libzmq (4.3.4) aborts the process when a connection is lost whose receive queue is full and a
+     * heartbeat is due before the queue is read. Only SUB keeps a mark: what the others may receive
+     * is bounded by the limits of the protocol. */
+    if (kind != BUS_SOCKET_SUB)
+        zsock_set_rcvhwm(socket, 0);
     switch (kind) {
     case BUS_SOCKET_XPUB:
         zsock_set_xpub_verbose(socket, 1);

@@ -72,7 +72,7 @@ def answer(verb, deadline, body):
 
 def main(endpoint):
     socket = zmq.Context().socket(zmq.ROUTER)
-    for option, value in ((zmq.HEARTBEAT_IVL, 1000), (zmq.HEARTBEAT_TIMEOUT, 3000), (zmq.HEARTBEAT_TTL, 3000)):
+    for option, value in ((zmq.HEARTBEAT_IVL, 1000), (zmq.HEARTBEAT_TIMEOUT, 3000), (zmq.HEARTBEAT_TTL, 3000), (zmq.RCVHWM, 0)):
         socket.setsockopt(option, value)
     socket.bind(endpoint)
     while True:

