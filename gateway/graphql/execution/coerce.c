@@ -18,7 +18,7 @@ static bool s_literal(literal_t *self, const schema_ref_t *type, const ast_value
 
 json_slice_t variables_get(const variables_t *self, const name_t *name)
 {
-    uint32_t index = self ? plan_variable(self->operation, name) : UINT32_MAX;
+    uint32_t index = self ? plan_variable(self->scratch, self->operation, name) : UINT32_MAX;
     return index == UINT32_MAX ? (json_slice_t){.data = NULL} : self->values[index];
 }
 

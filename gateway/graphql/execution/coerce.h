@@ -16,6 +16,7 @@
 /* The coerced variables of one execution, by index of their definition. */
 typedef struct {
     const ast_operation_t *operation;
+    plan_scratch_t *scratch;
     const json_slice_t *values; /* JSON text; data is NULL where the variable has no value */
 } variables_t;
 
@@ -25,6 +26,7 @@ typedef struct {
 bool variables_coerce(variables_t *self,
                       const schema_t *schema,
                       const ast_operation_t *operation,
+                      plan_scratch_t *scratch,
                       const json_t *given,
                       bool suggestions,
                       arena_t *arena,

@@ -102,8 +102,8 @@ gql_execution_t *execution_new(arena_t **arena_p,
     self->limits = *limits;
     self->errors = (field_errors_t){.arena = arena, .limit = limits->max_errors};
     if (variables_coerce(&self->variables, document->schema->schema,
-                         &operation->definition->operation, variables, document->suggestions, arena,
-                         &errors) &&
+                         &operation->definition->operation, document->scratch, variables,
+                         document->suggestions, arena, &errors) &&
         s_plan(self, &errors) && s_weigh(self, &errors) && s_roots(self, &errors))
         return self;
     gql_errors_write_response(&errors, response);

@@ -16,7 +16,7 @@ static void s_note(survey_t *self, const ast_value_t *value, bool *where)
     if (value->constant)
         return;
     if (value->kind == AST_VARIABLE) {
-        uint32_t index = plan_variable(operation, value->name);
+        uint32_t index = plan_variable(self->operation->document->scratch, operation, value->name);
         if (index != UINT32_MAX)
             where[index] = true;
     } else if (value->kind == AST_LIST) {

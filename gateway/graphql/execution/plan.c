@@ -8,6 +8,7 @@
 
 enum {
     SELECTION_MAX_PATHS = 1000,
+    SELECTION_MAX_SETS = 4000, /* looked into */
     SELECTION_MAX_BYTES = 256 * 1024,
     SELECTION_MAX_PREFIX = 4096,
     GUESS_SPARE = 8,
@@ -37,12 +38,21 @@ typedef struct {
     bool failed;
 } collect_t;
 
-uint32_t plan_variable(const ast_operation_t *operation, const name_t *name)
+uint32_t
+plan_variable(plan_scratch_t *scratch, const ast_operation_t *operation, const name_t *name)
 {
-    for (uint32_t i = 0; i < operation->variable_count; i++)
-        if (operation->variables[i].name == name)
-            return i;
-    return UINT32_MAX;
+    if (scratch->operation != operation) {
+        scratch->operation = operation;
+        scratch->operation_turn++;
+        for (uint32_t i = 0; i < operation->variable_count; i++) {
+            uint32_t id = operation->variables[i].name->id;
+            scratch->variable_turn[id] = scratch->operation_turn;
+            scratch->variable_index[id] = i;
+        }
+    }
+    return scratch->variable_turn[name->id] == scratch->operation_turn
+               ? scratch->variable_index[name->id]
+               : UINT32_MAX;
 }
 
 /* The value of the argument `if` of the first directive of that name; `missing` if there is none.
@@ -57,9 +67,10 @@ s_condition(const plan_t *self, const ast_directives_t *directives, const char *
         const ast_value_t *value = &directive->arguments[0].value;
         if (value->kind == AST_BOOLEAN)
             return value->boolean;
-        uint32_t index = value->kind == AST_VARIABLE
-                             ? plan_variable(&self->operation->operation, value->name)
-                             : UINT32_MAX;
+        uint32_t index =
+            value->kind == AST_VARIABLE
+                ? plan_variable(self->scratch, &self->operation->operation, value->name)
+                : UINT32_MAX;
         return index == UINT32_MAX ? missing : self->conditions[index];
     }
     return missing;
@@ -343,7 +354,12 @@ plan_scratch_t *plan_scratch_new(arena_t *arena, const ast_document_t *document)
     self->name_index = arena_calloc(arena, document->name_count + 1, sizeof *self->name_index);
     self->fragment_turn =
         arena_calloc(arena, document->definition_count + 1, sizeof *self->fragment_turn);
-    return self->name_turn && self->name_index && self->fragment_turn ? self : NULL;
+    self->variable_turn = arena_calloc(arena, document->name_count + 1, sizeof *self->name_turn);
+    self->variable_index = arena_calloc(arena, document->name_count + 1, sizeof *self->name_index);
+    return self->name_turn && self->name_index && self->fragment_turn && self->variable_turn &&
+                   self->variable_index
+               ? self
+               : NULL;
 }
 
 plan_t *plan_new(arena_t *arena,
@@ -376,6 +392,7 @@ typedef struct {
     plan_t *plan;
     buffer_t *out;
     uint32_t count;
+    uint32_t sets;
     char prefix[SELECTION_MAX_PREFIX];
     bool failed;
 } paths_t;
@@ -444,7 +461,8 @@ static void s_paths_of(paths_t *self, size_t prefix_size, const collect_t *group
         return;
     }
     const schema_type_t *type = definition->type->type;
-    if (!schema_type_is_composite(type) || self->count >= SELECTION_MAX_PATHS) {
+    if (!schema_type_is_composite(type) || self->count >= SELECTION_MAX_PATHS ||
+        self->sets >= SELECTION_MAX_SETS) {
         s_path_to(self, prefix_size, group->key->data, group->key->size);
         return;
     }
@@ -465,6 +483,7 @@ static void s_paths_below(paths_t *self,
     if (schema_type_is_abstract(type))
         s_path_to(self, prefix_size, "__typename", 10);
     collect_t below = s_collect_below(self->plan, NULL, nodes, node_count);
+    self->sets++;
     self->failed |= below.failed;
     for (uint32_t i = 0; i < below.count && !self->failed; i++)
         s_paths_of(self, prefix_size, &below, i);

@@ -95,6 +95,11 @@ typedef struct {
     uint32_t *name_turn;
     uint32_t *name_index;
     uint32_t *fragment_turn;
+    /* where the variables of the operation last asked about are */
+    const ast_operation_t *operation;
+    uint32_t operation_turn;
+    uint32_t *variable_turn;  /* by name id */
+    uint32_t *variable_index; /* by name id */
 } plan_scratch_t;
 
 enum { PLAN_BUCKETS = 64 };
@@ -131,7 +136,8 @@ plan_set_t *plan_below(plan_t *self, plan_field_t *field, const schema_type_t *t
  * is at its limit. */
 json_slice_t plan_selection(plan_t *self, const plan_field_t *field);
 
-/* Index of the operation's variable of that name; the document is valid, so it has one. */
-uint32_t plan_variable(const ast_operation_t *operation, const name_t *name);
+/* Index of the operation's variable of that name; UINT32_MAX if it has none. */
+uint32_t
+plan_variable(plan_scratch_t *scratch, const ast_operation_t *operation, const name_t *name);
 
 #endif

@@ -458,12 +458,13 @@ s_variable(coercion_t *self, const schema_ref_t *type, const json_t *value, bool
 bool variables_coerce(variables_t *self,
                       const schema_t *schema,
                       const ast_operation_t *operation,
+                      plan_scratch_t *scratch,
                       const json_t *given,
                       bool suggestions,
                       arena_t *arena,
                       gql_errors_t *errors)
 {
-    *self = (variables_t){.operation = operation};
+    *self = (variables_t){.operation = operation, .scratch = scratch};
     if (operation->variable_count == 0)
         return true;
     json_slice_t *values = arena_calloc(arena, operation->variable_count, sizeof *values);

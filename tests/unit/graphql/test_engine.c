@@ -253,35 +253,90 @@ static double s_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Fragments that double with each level: 2^40 fields. Refused, and at once. */
-static void test_exponential_fragments(void **state)
+enum { MAX_LEVELS = 40 };
+
+/* Fragments that double with each level: 2^levels fields. */
+static gql_document_t *s_doubling(gql_schema_t *schema, int levels, const char *leaf)
 {
-    (void)state;
-    enum { LEVELS = 40 };
-    err_t err = ERR_INIT;
-    char text[LEVELS * 80] = "{ d { ...F0 } }";
-    for (int i = 0; i < LEVELS - 1; i++)
-        snprintf(text + strlen(text), 80,
-                 " fragment F%d on Item { a: item { ...F%d } b: item { ...F%d } }", i, i + 1,
-                 i + 1);
-    snprintf(text + strlen(text), 80, " fragment F%d on Item { id }", LEVELS - 1);
-    gql_schema_t *schema = s_schema();
-    buffer_t response = BUFFER_INIT(LIMIT);
-    double start = s_seconds();
+    char text[MAX_LEVELS * 80] = "{ d { ...F0 } }";
     gql_limits_t limits = GQL_LIMITS_DEFAULT;
     limits.max_aliases = 0;
+    for (int i = 0; i < levels - 1; i++)
+        snprintf(text + strlen(text), 80,
+                 " fragment F%d on Item { item { ...F%d } other { ...F%d } }", i, i + 1,
+                 i + 1);
+    snprintf(text + strlen(text), 80, " fragment F%d on Item { %s }", levels - 1, leaf);
+    buffer_t response = BUFFER_INIT(LIMIT);
     gql_document_t *document =
         gql_document_prepare(schema, text, strlen(text), &limits, true, &response);
     if (!document)
         fail_msg("%.*s", (int)response.size, response.data);
-    gql_execution_t *execution = gql_execution_new(
-        document, gql_document_operation(document, NULL, &err), NULL, &limits, &response);
+    buffer_free(&response);
+    return document;
+}
+
+static void test_too_many_fields(void **state)
+{
+    (void)state;
+    gql_schema_t *schema = s_schema();
+    buffer_t response = BUFFER_INIT(LIMIT);
+    double start = s_seconds();
+    gql_document_t *document = s_doubling(schema, MAX_LEVELS, "id");
+    gql_execution_t *execution =
+        gql_execution_new(document, gql_document_operation(document, NULL, NULL), NULL,
+                          &GQL_LIMITS_DEFAULT, &response);
     assert_null(execution);
     buffer_put_char(&response, 0);
     assert_non_null(strstr(response.data, "LIMIT_EXCEEDED"));
     assert_true(s_seconds() - start < 1.0);
     buffer_free(&response);
     gql_document_unref(&document);
+    gql_schema_unref(&schema);
+}
+
+static void s_keep_call(void *arg, const gql_call_t *call)
+{
+    const gql_call_t **kept = arg;
+    *kept = call;
+}
+
+static void s_ignore_flush(void *arg)
+{
+    (void)arg;
+}
+
+static void s_ignore_done(void *arg, const buffer_t *response, size_t error_count)
+{
+    (void)arg;
+    (void)error_count;
+    assert_true(response->size > 0);
+}
+
+/* As many as the limit allows: plan and hint stay small, because equal parts are shared and a hint
+ * has its own limit. */
+static void test_many_fields(void **state)
+{
+    (void)state;
+    static const gql_host_t host = {
+        .call = s_keep_call, .flush = s_ignore_flush, .done = s_ignore_done};
+    static const char *const leaves[] = {"id", "__typename"};
+    static const char answer[] = "{\"item\":{\"item\":{\"item\":null}}}";
+    gql_schema_t *schema = s_schema();
+    for (int i = 0; i < 2; i++) {
+        double start = s_seconds();
+        const gql_call_t *call = NULL;
+        gql_document_t *document = s_doubling(schema, 21, leaves[i]);
+        gql_execution_t *execution = s_execution(document, NULL, NULL);
+        gql_execution_start(execution, &host, &call);
+        assert_non_null(call);
+        assert_true(call->selection.size > 2);
+        assert_true(call->selection.size < 300 * 1024);
+        gql_execution_resolve(execution, call->index, answer, sizeof answer - 1);
+        assert_true(gql_document_cost(document) < 8 * 1024 * 1024);
+        assert_true(s_seconds() - start < 1.0);
+        gql_execution_destroy(&execution);
+        gql_document_unref(&document);
+    }
     gql_schema_unref(&schema);
 }
 
@@ -420,7 +475,8 @@ int main(void)
         cmocka_unit_test(test_group_key),
         cmocka_unit_test(test_many_events),
         cmocka_unit_test(test_plan_variants),
-        cmocka_unit_test(test_exponential_fragments),
+        cmocka_unit_test(test_too_many_fields),
+        cmocka_unit_test(test_many_fields),
         cmocka_unit_test(test_document_out_of_memory),
         cmocka_unit_test(test_cache_hits),
         cmocka_unit_test(test_cache_keeps_no_invalid_documents),
