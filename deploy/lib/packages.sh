@@ -51,7 +51,7 @@ install_packages() {
             die "packages are missing and installing them needs root: apt-get install ${missing[*]}"
         fi
     fi
-    say "Installing ${#missing[@]} Debian packages: ${missing[*]}"
+    say "Installing from Debian: ${missing[*]}"
     # sudo asks for its password here, before apt's words go to the log
     ((${#elevate[@]} == 0)) || sudo -n true 2>/dev/null || sudo -v || die "sudo refused; by hand: apt-get install ${missing[*]}"
     s_without_main_cluster add "${elevate[@]}"

@@ -5,7 +5,8 @@ import fs from 'node:fs';
 import https from 'node:https';
 import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { create, data, signUp } from '../harness/client.mjs';
+import WebSocket from 'ws';
+import { create, data, signUp, subscribe, wsClient } from '../harness/client.mjs';
 import { until } from '../harness/system.mjs';
 import { Deployed, commandLine, dataFolder, freeSettings, psql, removeData } from './deployed.mjs';
 
@@ -236,6 +237,22 @@ describe('deploy/run with PARLEY_TLS_PORT', () => {
     assert.match(system.output, new RegExp(`https://localhost:${settings.PARLEY_TLS_PORT}/`));
     const answer = await get(`https://localhost:${settings.PARLEY_TLS_PORT}/graphql?query={__typename}`, ca);
     assert.deepEqual([answer.status, JSON.parse(answer.body)], [200, { data: { __typename: 'Query' } }]);
+  });
+
+  it('carries WebSockets', async () => {
+    const ca = fs.readFileSync(path.join(folder, 'tls/self-signed.pem'));
+    class TrustingWebSocket extends WebSocket {
+      constructor(url, protocols) {
+        super(url, protocols, { ca });
+      }
+    }
+    const { token } = await signUp(system.url);
+    const client = wsClient(`wss://localhost:${settings.PARLEY_TLS_PORT}/graphql`, token, { webSocketImpl: TrustingWebSocket });
+    await create(system.url, token, 'over TLS');
+    const subscriber = subscribe(client, { variables: { last: 1 } });
+    await subscriber.wait(1);
+    assert.equal(subscriber.messages[0].body, 'over TLS');
+    await client.dispose();
   });
 
   it('starts HAProxy again, and stops it', async () => {
