@@ -122,8 +122,9 @@ typedef struct {
     void (*call)(void *arg, const gql_call_t *call);
     void (*flush)(void *arg);
     void (*done)(void *arg, const buffer_t *response, size_t error_count);
-    /* A service's answer broke its promise (invalid JSON, a wrong type, null where none may be): for the log. `what` is
-     * the first complaint, without values of the answer; borrowed. The member may be NULL. */
+    /* A service's answer broke its promise (invalid JSON, a wrong type, null where none may be):
+     * for the log. `what` is the first complaint, without values of the answer; borrowed. The
+     * member may be NULL. */
     void (*fault)(void *arg, const gql_call_t *call, const char *what);
 } gql_host_t;
 
@@ -172,12 +173,14 @@ void gql_execution_render(gql_execution_t *self,
                           const char *cursor,
                           buffer_t *response);
 
-/* Does an event's rendering need calls to services, because fields with @resolve are selected below the root field?
- * Then gql_execution_render gives an error for those, and gql_execution_start_event is the one to use. */
+/* Does an event's rendering need calls to services, because fields with @resolve are selected below
+ * the root field? Then gql_execution_render gives an error for those, and gql_execution_start_event
+ * is the one to use. */
 bool gql_execution_event_needs_calls(const gql_execution_t *self);
 
-/* Renders one event with calls, as gql_execution_start runs a query: `done` gets the whole response. Of one execution
- * only one event at a time; payload and cursor are borrowed for the call. */
+/* Renders one event with calls, as gql_execution_start runs a query: `done` gets the whole
+ * response. Of one execution only one event at a time; payload and cursor are borrowed for the
+ * call. */
 void gql_execution_start_event(gql_execution_t *self,
                                const char *payload,
                                size_t size,

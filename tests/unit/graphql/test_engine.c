@@ -253,19 +253,18 @@ static double s_seconds(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-enum { MAX_LEVELS = 40 };
+enum { MAX_LEVELS = 40, LEVEL_SIZE = 128 };
 
 /* Fragments that double with each level: 2^levels fields. */
 static gql_document_t *s_doubling(gql_schema_t *schema, int levels, const char *leaf)
 {
-    char text[MAX_LEVELS * 80] = "{ d { ...F0 } }";
+    char text[MAX_LEVELS * LEVEL_SIZE] = "{ d { ...F0 } }";
     gql_limits_t limits = GQL_LIMITS_DEFAULT;
     limits.max_aliases = 0;
     for (int i = 0; i < levels - 1; i++)
-        snprintf(text + strlen(text), 80,
-                 " fragment F%d on Item { item { ...F%d } other { ...F%d } }", i, i + 1,
-                 i + 1);
-    snprintf(text + strlen(text), 80, " fragment F%d on Item { %s }", levels - 1, leaf);
+        snprintf(text + strlen(text), LEVEL_SIZE,
+                 " fragment F%d on Item { item { ...F%d } other { ...F%d } }", i, i + 1, i + 1);
+    snprintf(text + strlen(text), LEVEL_SIZE, " fragment F%d on Item { %s }", levels - 1, leaf);
     buffer_t response = BUFFER_INIT(LIMIT);
     gql_document_t *document =
         gql_document_prepare(schema, text, strlen(text), &limits, true, &response);
