@@ -14,6 +14,10 @@ require_port() {
     fi
 }
 
+somebody_listens() {
+    [[ $(s_listener "$1" "$2") ]]
+}
+
 # Prints the socket's inode of a listener that excludes one on ADDRESS:PORT.
 s_listener() {
     local address=$1 local_address inode hex wanted='' octet rest
