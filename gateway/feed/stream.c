@@ -16,6 +16,28 @@ int64_t feed_backoff_ms(unsigned failures)
 
 static void s_check_gap(stream_t *self);
 
+#ifdef PARLEY_FAULTS
+/* A negative control for tests: with PARLEY_FAULT=ignore_holes the feed forgets its first duty, and
+ * they must notice. */
+static bool s_ignores_holes(void)
+{
+    const char *fault = getenv("PARLEY_FAULT");
+    return fault != NULL && strcmp(fault, "ignore_holes") == 0;
+}
+
+static void s_forget_hole(stream_t *self, uint64_t seq)
+{
+    if (!self->is_started || seq <= ring_last(&self->ring) + 1 || !s_ignores_holes())
+        return;
+    ring_free(&self->ring, &self->feed->graves);
+    self->rendered_bytes = 0;
+    self->ring.first = seq;
+}
+#else
+#define s_ignores_holes() false
+#define s_forget_hole(self, seq) ((void)0)
+#endif
+
 /* ---- the ring ---- */
 
 static void s_shift(stream_t *self)
@@ -206,7 +228,7 @@ static void s_on_gap_answer(replay_t *replay, const replay_answer_t *answer, err
 
 static void s_check_gap(stream_t *self)
 {
-    if (!self->is_started || replay_is_under_way(&self->gap_replay))
+    if (!self->is_started || replay_is_under_way(&self->gap_replay) || s_ignores_holes())
         return;
     if (self->head > ring_last(&self->ring)) {
         if (!alarm_is_set(&self->gap_alarm))
@@ -381,6 +403,7 @@ static void s_on_data(stream_t *self, const service_event_t *event)
         metric_inc(self->feed->metrics.repeated);
         return;
     }
+    s_forget_hole(self, event->seq);
     event_t *copy = event_new(&self->base, event->seq, event->kind == SERVICE_EVENT_REVOKE,
                               event->type, event->payload);
     if (self->head < event->seq)
