@@ -69,6 +69,7 @@ typedef struct {
 
 /* NULL and ERR_CONFIG if the list or the keys are wrong. Connecting goes on in the background. */
 services_t *services_new(const services_options_t *options, err_t *err);
+/* Calls without an answer are dropped: fn is not called. Not from inside its own callbacks. */
 void services_destroy(services_t **self_p);
 /* A second listener does not replace the first: each is told. At most 4. */
 void services_listen(services_t *self, const services_listener_t *listener, void *arg);
@@ -110,7 +111,8 @@ typedef void (*service_answer_fn)(void *arg, const service_answer_t *answer);
 /* Starts a call; everything in request is copied. fn is called exactly once, from the loop, never
  * from inside this function, unless the call is cancelled first. All calls of one turn to one
  * instance travel in one message. A call waits for an instance until 50 ms before its deadline,
- * then fails with UNAVAILABLE/none. Never NULL: what cannot even be queued fails through fn. */
+ * then fails with UNAVAILABLE/none. Never NULL: what cannot even be queued fails through fn. The
+ * call is gone when fn is called: forget it there. */
 service_call_t *
 services_call(services_t *self, const service_request_t *request, service_answer_fn fn, void *arg);
 /* Nobody waits any more: fn will not be called. Leaves NULL; accepts NULL in *call_p. */

@@ -30,7 +30,9 @@ typedef struct {
 
 extern const feed_limits_t FEED_LIMITS_DEFAULT;
 
+/* limits NULL: the defaults. loop and services outlive it. */
 feed_t *feed_new(loop_t *loop, services_t *services, const feed_limits_t *limits);
+/* Every subscriber was unsubscribed or has ended before. */
 void feed_destroy(feed_t **self_p);
 
 /* Called from the loop, never from inside feed_subscribe or feed_unsubscribe. */
