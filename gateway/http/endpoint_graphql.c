@@ -85,9 +85,14 @@ static void s_open_event_stream(exchange_t *self)
 static void s_run(exchange_t *self)
 {
     gql_operation_kind_t kind = operation_kind(self->operation);
+    const char *last = exchange_header(self, "Last-Event-ID");
     bool get = !exchange_is(self, "POST");
-    if (kind == GQL_SUBSCRIPTION && self->accept.event_stream && self->options->hooks &&
-        self->options->hooks->event_stream_open) {
+    if (kind == GQL_SUBSCRIPTION && last && !utf8_is_valid(last, strlen(last))) {
+        operation_cancel(&self->operation);
+        exchange_reply_error(self, MHD_HTTP_BAD_REQUEST, ERR_BAD_USER_INPUT,
+                             "Last-Event-ID is not valid UTF-8");
+    } else if (kind == GQL_SUBSCRIPTION && self->accept.event_stream && self->options->hooks &&
+               self->options->hooks->event_stream_open) {
         s_open_event_stream(self);
     } else if (kind == GQL_SUBSCRIPTION) {
         operation_cancel(&self->operation);
@@ -107,7 +112,7 @@ static void s_prepare(exchange_t *self, const graphql_request_t *request)
         .front = "http",
         .identity = self->identity,
         .request_id = self->request_id,
-        .traceparent = exchange_header(self, "traceparent"),
+        .traceparent = exchange_traceparent(self),
         .client = self->client,
     };
     buffer_t response = BUFFER_INIT(1024 * 1024);

@@ -172,7 +172,7 @@ bool endpoint_service(exchange_t *self)
             .field = "HTTP",
             .args = {.data = args.data, .size = args.size},
             .request = self->request_id,
-            .traceparent = exchange_header(self, "traceparent"),
+            .traceparent = exchange_traceparent(self),
             .deadline_ms = clock_unix_ms() + self->options->call_timeout_ms,
         };
         self->call = services_call(self->options->services, &request, s_on_answer, self);

@@ -29,7 +29,7 @@ static http_handshake_t s_handshake(const exchange_t *self)
         .api_key = exchange_header(self, "X-Api-Key"),
         .header_param = http_target_param(self->arena, &self->target, "header", HTTP_PLUS_IS_PLUS),
         .request_id = self->request_id,
-        .traceparent = exchange_header(self, "traceparent"),
+        .traceparent = exchange_traceparent(self),
         .client = self->client,
     };
 }

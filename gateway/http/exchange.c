@@ -13,6 +13,12 @@ const char *exchange_header(const exchange_t *self, const char *name)
     return MHD_lookup_connection_value(self->connection, MHD_HEADER_KIND, name);
 }
 
+const char *exchange_traceparent(const exchange_t *self)
+{
+    const char *text = exchange_header(self, "traceparent");
+    return text && strspn(text, "0123456789abcdef-") == strlen(text) ? text : NULL;
+}
+
 bool exchange_is(const exchange_t *self, const char *method)
 {
     return !strcmp(self->method, method);

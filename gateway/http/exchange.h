@@ -51,6 +51,8 @@ struct exchange {
 
 /* A request header, or NULL. */
 const char *exchange_header(const exchange_t *self, const char *name);
+/* W3C Trace Context, to be passed on; NULL if it is absent or none. */
+const char *exchange_traceparent(const exchange_t *self);
 bool exchange_is(const exchange_t *self, const char *method);
 
 /* A response with the headers that all have; the endpoint may add more, then calls exchange_send.

@@ -67,7 +67,8 @@ err_code_t http_target_parse(arena_t *arena, const char *raw, http_target_t *tar
     if (!s_decode(raw, path_size, false, path, &n) ||
         !s_decode(query, query_size, false, scratch, &query_size))
         return err_set(err, ERR_BAD_USER_INPUT, "the request target has a malformed escape");
-    if (!utf8_is_valid(path, n) || !utf8_is_valid(scratch, query_size))
+    if (!utf8_is_valid(path, n) || !utf8_is_valid(scratch, query_size) ||
+        !utf8_is_valid(query, strlen(query)))
         return err_set(err, ERR_BAD_USER_INPUT, "the request target is not valid UTF-8");
     if (!n)
         strcpy(path, "/");

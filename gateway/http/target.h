@@ -11,7 +11,7 @@
 
 typedef struct {
     const char *path;  /* decoded, valid UTF-8 without NUL, begins with "/"; or "*" */
-    const char *query; /* raw, behind the "?"; "" if there is none */
+    const char *query; /* raw, behind the "?", valid UTF-8 also like this; "" if there is none */
 } http_target_t;
 
 /* Reads raw (NUL-terminated): "/path?query", "http://host/path?query" or "*". ERR_OK, or

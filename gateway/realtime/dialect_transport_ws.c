@@ -168,8 +168,10 @@ static void s_on_subscribe(session_t *session, const json_t *message)
         return;
     }
     if (session_find(session, id, id_size)) {
-        char reason[WS_REASON_MAX + 1];
-        snprintf(reason, sizeof reason, "Subscriber for %.80s already exists", id);
+        char reason[WS_REASON_MAX + 1] = "Subscriber for this id already exists";
+        if (id_size <=
+            80) /* a close reason has no room for more, and must not end in half a character */
+            snprintf(reason, sizeof reason, "Subscriber for %s already exists", id);
         s_close(session, CLOSE_SUBSCRIBER_EXISTS, reason);
         return;
     }

@@ -69,6 +69,7 @@ static void test_refused(void **state)
     s_refuses("/?a=%G0");
     s_refuses("/%ff");
     s_refuses("/?a=%C3");
+    s_refuses("/?a=\xc3%bc"); /* valid only when decoded */
     s_refuses("graphql");
     s_refuses("ftp://host/");
 }
