@@ -7,6 +7,7 @@ import path from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import WebSocket from 'ws';
 import { create, data, signUp, subscribe, wsClient } from '../harness/client.mjs';
+import { Postgres } from '../harness/postgres.mjs';
 import { until } from '../harness/system.mjs';
 import { Deployed, commandLine, dataFolder, freeSettings, psql, removeData } from './deployed.mjs';
 
@@ -172,7 +173,8 @@ describe('deploy/run, several', () => {
 
   before(async () => {
     const settings = await freeSettings({ PARLEY_DATA: long, PARLEY_STORES: '2', PARLEY_GATEWAYS: '2' });
-    system = await new Deployed(settings).ready();
+    // as a script starts it with &: SIGINT is ignored, and must work all the same
+    system = await new Deployed(settings, { prefix: ['env', '--ignore-signal=INT', '--'] }).ready();
   });
   after(async () => {
     await system.cleanUp();
@@ -261,6 +263,54 @@ describe('deploy/run with PARLEY_TLS_PORT', () => {
     await until('https again', () => get(`https://localhost:${settings.PARLEY_TLS_PORT}/livez`, ca));
     const exit = await system.interrupt();
     assert.equal(exit.code, 0);
+    assert.deepEqual(system.processes(), []);
+  });
+});
+
+describe('deploy/run with PARLEY_DATABASE_URL', () => {
+  const folder = dataFolder();
+  fs.chmodSync(folder, 0o755);
+  let postgres;
+  let settings;
+  let system;
+
+  before(async () => {
+    postgres = new Postgres(path.join(folder, 'elsewhere')).init();
+    await postgres.start();
+    postgres.sql("create role chat login password 'right-and-secret'");
+    postgres.sql('create database chat owner chat');
+    fs.writeFileSync(path.join(postgres.data, 'pg_hba.conf'), 'local all parley trust\nlocal all all scram-sha-256\n');
+    postgres.sql('select pg_reload_conf()');
+    settings = await freeSettings({ PARLEY_DATA: path.join(folder, 'data') });
+  });
+  after(async () => {
+    await system?.cleanUp();
+    await postgres.stop();
+    removeData(folder);
+  });
+
+  const url = (password) => `postgresql://chat:${password}@/chat?host=${encodeURIComponent(postgres.dir)}`;
+
+  it('says in one line that the password is wrong, and not what it was', async () => {
+    const failed = await new Deployed({ ...settings, PARLEY_DATABASE_URL: url('wrong-and-secret') }).failure();
+    assert.equal(failed.code, 1);
+    assert.equal(failed.lines.length, 1, failed.lines.join('\n'));
+    assert.match(failed.lines[0], /^parley: the database does not work: .*password authentication failed/);
+    assert.doesNotMatch(failed.lines[0], /wrong-and-secret/);
+    assert.ok(failed.afterMs < 10_000);
+  });
+
+  it('uses it, starts no PostgreSQL, and shows its password to nobody', async () => {
+    system = await new Deployed({ ...settings, PARLEY_DATABASE_URL: url('right-and-secret') }).ready();
+    const { token } = await signUp(system.url);
+    await create(system.url, token, 'elsewhere');
+    assert.deepEqual(await bodies(system, token), ['elsewhere']);
+    assert.ok(!fs.existsSync(path.join(system.data, 'postgres')));
+    for (const pid of system.processes()) assert.doesNotMatch(commandLine(pid), /secret/);
+    assert.doesNotMatch(fs.readFileSync(`/proc/${system.pid('gateway-1')}/environ`, 'utf8'), /secret/);
+    for (const name of fs.readdirSync(path.join(system.data, 'log')))
+      assert.doesNotMatch(fs.readFileSync(path.join(system.data, 'log', name), 'utf8'), /secret/, name);
+    assert.equal((await system.interrupt()).code, 0);
     assert.deepEqual(system.processes(), []);
   });
 });
