@@ -86,7 +86,8 @@ bool operation_ready(gql_operation_t *self)
         .operation = self,
         .in_condition = arena_calloc(arena, operation->variable_count + 1, sizeof(bool)),
         .in_response = arena_calloc(arena, operation->variable_count + 1, sizeof(bool)),
-        .visited = arena_calloc(arena, 2 * self->document->ast->definition_count, sizeof(bool)),
+        .visited =
+            arena_calloc(arena, (size_t)2 * self->document->ast->definition_count, sizeof(bool)),
     };
     if (!conditions || !survey.in_condition || !survey.in_response || !survey.visited)
         return false;

@@ -82,9 +82,8 @@ s_put_object(introspection_t *self, plan_field_t *field, subject_t subject, cons
     for (uint32_t i = 0; i < set->field_count; i++) {
         plan_field_t *below = &set->fields[i];
         path_t position = {.above = path, .field = below};
-        size_t mark = self->out->size;
         buffer_put(self->out, below->key + (i == 0), below->key_size - (i == 0));
-        mark = self->out->size;
+        size_t mark = self->out->size;
         if (s_value(self, below, subject, &position))
             continue;
         if (below->non_null)
