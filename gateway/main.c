@@ -295,8 +295,13 @@ static bool s_start(gateway_t *self, err_t *err)
         .call_timeout_ms = options->call_timeout_ms,
         .cache_documents = (size_t)options->max_documents,
         .cache_bytes = (size_t)options->max_documents_bytes,
+        .persisted = {.max_bytes = (size_t)options->max_persisted_bytes,
+                      .only_trusted = options->only_trusted},
     };
     self->runner = runner_new(&runner);
+    if (options->trusted_documents &&
+        persisted_load(runner_persisted(self->runner), options->trusted_documents, err))
+        return false;
     s_start_realtime(self);
     if (!s_start_http(self, err))
         return false;

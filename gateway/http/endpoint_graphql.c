@@ -13,6 +13,7 @@ static unsigned s_status(const exchange_t *self, operation_verdict_t verdict)
 {
     switch (verdict) {
     case OPERATION_DONE:
+    case OPERATION_NOT_PERSISTED: /* a step of Apollo's protocol, whose clients want to see it */
         break;
     case OPERATION_REFUSED:
         /* Who takes only application/json may be behind something that hides bodies of 4xx. */
@@ -153,9 +154,7 @@ static bool s_read(exchange_t *self, graphql_request_t *request)
     }
     if (!err.code)
         return true;
-    unsigned status =
-        err.code == ERR_PERSISTED_QUERY_NOT_SUPPORTED ? MHD_HTTP_OK : MHD_HTTP_BAD_REQUEST;
-    exchange_reply_error(self, status, err.code, err.text);
+    exchange_reply_error(self, MHD_HTTP_BAD_REQUEST, err.code, err.text);
     return false;
 }
 

@@ -64,12 +64,9 @@ static err_code_t s_read(graphql_request_t *self, err_t *err)
     if (s_read_map(self->root, "extensions", &self->extensions, err) ||
         s_read_string(self->root, "query", &self->query, err))
         return err->code;
-    if (!self->query) {
-        if (json_object_get(self->extensions, "persistedQuery"))
-            return err_set(err, ERR_PERSISTED_QUERY_NOT_SUPPORTED, "PersistedQueryNotSupported");
+    if (!self->query && !json_is_object(json_object_get(self->extensions, "persistedQuery")))
         return err_set(err, ERR_BAD_USER_INPUT, "\"query\" is missing");
-    }
-    self->query_size = strlen(self->query);
+    self->query_size = self->query ? strlen(self->query) : 0;
     if (s_read_string(self->root, "operationName", &self->operation_name, err) ||
         s_read_map(self->root, "variables", &self->variables, err))
         return err->code;

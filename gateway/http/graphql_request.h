@@ -15,7 +15,8 @@ enum { GRAPHQL_REQUEST_DEPTH_MAX = 128 };
 
 typedef struct {
     json_t *root;               /* owned; NULL in an empty request */
-    const char *query;          /* UTF-8, NUL-terminated, no NUL inside */
+    const char *query;          /* UTF-8, NUL-terminated, no NUL inside; NULL if only its hash is
+                                   named, see persisted.h */
     size_t query_size;          /* bytes */
     const char *operation_name; /* NULL if absent */
     const json_t *variables;    /* a map, or NULL */
@@ -28,8 +29,7 @@ typedef struct {
     }
 
 /* Reads the members query, operationName, variables and extensions of a JSON map. Takes root, also
- * on failure. ERR_BAD_USER_INPUT with a sentence that names the member and the rule, or
- * ERR_PERSISTED_QUERY_NOT_SUPPORTED if there is a persistedQuery instead of a query. */
+ * on failure. ERR_BAD_USER_INPUT with a sentence that names the member and the rule. */
 err_code_t graphql_request_read(graphql_request_t *self, json_t *root, err_t *err);
 
 /* The same from JSON text (not NUL-terminated). */

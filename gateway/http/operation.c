@@ -14,6 +14,7 @@ struct runner {
     runner_options_t options;
     gql_schema_t *schema; /* NULL: none yet */
     document_cache_t *documents;
+    persisted_t *persisted;
     operation_metrics_t *metrics;
     size_t running;
 };
@@ -56,6 +57,7 @@ runner_t *runner_new(const runner_options_t *options)
         abort();
     self->options = *options;
     self->documents = document_cache_new(options->cache_documents, options->cache_bytes);
+    self->persisted = persisted_new(&options->persisted);
     self->metrics = operation_metrics_new();
     return self;
 }
@@ -66,6 +68,7 @@ void runner_destroy(runner_t **self_p)
     if (!self)
         return;
     operation_metrics_destroy(&self->metrics);
+    persisted_destroy(&self->persisted);
     document_cache_destroy(&self->documents);
     gql_schema_unref(&self->schema);
     free(self);
@@ -78,6 +81,11 @@ void runner_set_schema(runner_t *self, gql_schema_t *schema)
     self->schema = gql_schema_ref(schema);
     document_cache_clear(self->documents);
     gql_schema_unref(&old);
+}
+
+persisted_t *runner_persisted(runner_t *self)
+{
+    return self->persisted;
 }
 
 gql_schema_t *runner_schema(const runner_t *self)
@@ -201,6 +209,36 @@ static void s_refuse(buffer_t *response, err_code_t code, const char *message)
     graphql_error_write(response, err_code_name(code), message, (json_slice_t){.data = ""});
 }
 
+/* The document of the request, out of its text or of the hash of it; NULL after refusing. */
+static gql_document_t *s_find_document(runner_t *runner,
+                                       const graphql_request_t *request,
+                                       operation_verdict_t *verdict,
+                                       buffer_t *response)
+{
+    const char *text;
+    size_t size;
+    err_t err = ERR_INIT;
+    if (!runner->schema) {
+        *verdict = OPERATION_UNAVAILABLE;
+        graphql_error_write(response, "UNAVAILABLE", "no service has announced its schema yet",
+                            (json_slice_t){.data = "{\"outcome\":\"none\"}", .size = 18});
+        return NULL;
+    }
+    switch (persisted_resolve(runner->persisted, request, &text, &size, &err)) {
+    case ERR_OK:
+        return document_cache_get(runner->documents, runner->schema, text, size,
+                                  &runner->options.limits, runner->options.introspection, response);
+    case ERR_PERSISTED_QUERY_NOT_FOUND:
+    case ERR_PERSISTED_QUERY_NOT_SUPPORTED:
+        *verdict = OPERATION_NOT_PERSISTED;
+        break;
+    default:
+        break;
+    }
+    graphql_error_write_err(response, &err);
+    return NULL;
+}
+
 operation_t *operation_prepare(runner_t *runner,
                                const graphql_request_t *request,
                                const operation_caller_t *caller,
@@ -213,15 +251,7 @@ operation_t *operation_prepare(runner_t *runner,
     gql_document_t *document = NULL;
     err_t err = ERR_INIT;
     *verdict = OPERATION_REFUSED;
-    if (!runner->schema) {
-        *verdict = OPERATION_UNAVAILABLE;
-        graphql_error_write(response, "UNAVAILABLE", "no service has announced its schema yet",
-                            (json_slice_t){.data = "{\"outcome\":\"none\"}", .size = 18});
-        goto refused;
-    }
-    document =
-        document_cache_get(runner->documents, runner->schema, request->query, request->query_size,
-                           &runner->options.limits, runner->options.introspection, response);
+    document = s_find_document(runner, request, verdict, response);
     if (!document)
         goto refused;
     operation = gql_document_operation(document, request->operation_name, &err);

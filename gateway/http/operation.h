@@ -16,6 +16,7 @@
 #include "gateway/graphql/document_cache.h"
 #include "gateway/graphql/graphql.h"
 #include "gateway/http/graphql_request.h"
+#include "gateway/http/persisted.h"
 
 typedef struct runner runner_t;
 
@@ -26,9 +27,12 @@ typedef struct {
     int64_t call_timeout_ms; /* an operation must be answered by then */
     size_t cache_documents;  /* prepared documents that are kept */
     size_t cache_bytes;
+    persisted_options_t persisted;
 } runner_options_t;
 
 runner_t *runner_new(const runner_options_t *options);
+/* For documents that the operator trusts. */
+persisted_t *runner_persisted(runner_t *self);
 /* All operations must be gone. */
 void runner_destroy(runner_t **self_p);
 
@@ -55,6 +59,7 @@ typedef struct {
 typedef enum {
     OPERATION_DONE,            /* executed: the response has data */
     OPERATION_REFUSED,         /* a request error: no data (GraphQL 2025-09 7.1) */
+    OPERATION_NOT_PERSISTED,   /* only its hash was named, and is not known */
     OPERATION_UNAUTHENTICATED, /* it needs an identity and has none */
     OPERATION_UNAVAILABLE,     /* there is no schema yet */
 } operation_verdict_t;

@@ -5,10 +5,15 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gateway/http/graphql_error.h"
 #include "gateway/http/graphql_request.h"
+#include "gateway/http/persisted.h"
 
 static void test_whole(void **state)
 {
@@ -66,8 +71,8 @@ static void test_refused(void **state)
     s_refuses("{\"query\":\"a\",\"variables\":[]}", ERR_BAD_USER_INPUT, "variables");
     s_refuses("{\"query\":\"a\",\"variables\":\"{}\"}", ERR_BAD_USER_INPUT, "variables");
     s_refuses("{\"query\":\"a\",\"extensions\":true}", ERR_BAD_USER_INPUT, "extensions");
-    s_refuses("{\"extensions\":{\"persistedQuery\":{\"version\":1}}}",
-              ERR_PERSISTED_QUERY_NOT_SUPPORTED, "Persisted");
+    s_refuses("{\"extensions\":{\"persistedQuery\":1}}", ERR_BAD_USER_INPUT,
+              "\"query\" is missing");
 }
 
 static void test_deep_input_does_not_recurse_far(void **state)
@@ -109,6 +114,97 @@ static void test_query_string(void **state)
     arena_destroy(&arena);
 }
 
+static err_code_t
+s_resolve(persisted_t *persisted, const char *query, const char *hash, const char **text)
+{
+    char body[400];
+    graphql_request_t request;
+    size_t size;
+    snprintf(body, sizeof body,
+             "{%s%s%s\"extensions\":{\"persistedQuery\":{\"version\":1,"
+             "\"sha256Hash\":\"%s\"}}}",
+             query ? "\"query\":\"" : "", query ? query : "", query ? "\"," : "", hash);
+    assert_int_equal(graphql_request_parse(&request, body, strlen(body), NULL), ERR_OK);
+    err_code_t code = persisted_resolve(persisted, &request, text, &size, NULL);
+    if (!code)
+        assert_int_equal(strlen(*text), size);
+    graphql_request_clear(&request);
+    return code;
+}
+
+static void s_hash(const char *text, char out[65])
+{
+    unsigned char hash[crypto_hash_sha256_BYTES];
+    crypto_hash_sha256(hash, (const unsigned char *)text, strlen(text));
+    sodium_bin2hex(out, 65, hash, sizeof hash);
+}
+
+static void test_persisted_queries(void **state)
+{
+    (void)state;
+    char hash[65], other[65];
+    const char *text;
+    s_hash("{a}", hash);
+    s_hash("{b}", other);
+    persisted_t *persisted = persisted_new(&(persisted_options_t){.max_bytes = 100});
+    assert_int_equal(s_resolve(persisted, NULL, hash, &text), ERR_PERSISTED_QUERY_NOT_FOUND);
+    assert_int_equal(s_resolve(persisted, "{a}", other, &text), ERR_BAD_USER_INPUT);
+    assert_int_equal(s_resolve(persisted, "{a}", "12", &text), ERR_BAD_USER_INPUT);
+    assert_int_equal(s_resolve(persisted, "{a}", hash, &text), ERR_OK);
+    assert_int_equal(s_resolve(persisted, NULL, hash, &text), ERR_OK);
+    assert_string_equal(text, "{a}");
+    /* The least recently used one goes first. */
+    for (int i = 0; i < 40; i++) {
+        char query[16], name[65];
+        snprintf(query, sizeof query, "{q%d}", i);
+        s_hash(query, name);
+        assert_int_equal(s_resolve(persisted, query, name, &text), ERR_OK);
+        assert_int_equal(s_resolve(persisted, NULL, hash, &text), ERR_OK);
+    }
+    s_hash("{q0}", other);
+    assert_int_equal(s_resolve(persisted, NULL, other, &text), ERR_PERSISTED_QUERY_NOT_FOUND);
+    s_hash("{q39}", other);
+    assert_int_equal(s_resolve(persisted, NULL, other, &text), ERR_OK);
+    persisted_destroy(&persisted);
+    persisted = persisted_new(&(persisted_options_t){.max_bytes = 0});
+    assert_int_equal(s_resolve(persisted, "{a}", hash, &text), ERR_OK);
+    assert_int_equal(s_resolve(persisted, NULL, hash, &text), ERR_PERSISTED_QUERY_NOT_SUPPORTED);
+    persisted_destroy(&persisted);
+}
+
+static void test_trusted_documents(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/parley-trusted-XXXXXX", path[100], hash[65];
+    const char *text;
+    err_t err = ERR_INIT;
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/a.graphql", dir);
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    fputs("{a}", file);
+    fclose(file);
+    persisted_t *persisted =
+        persisted_new(&(persisted_options_t){.max_bytes = 100, .only_trusted = true});
+    assert_int_equal(persisted_load(persisted, dir, &err), ERR_OK);
+    assert_int_equal(persisted_load(persisted, "/does/not/exist", &err), ERR_CONFIG);
+    s_hash("{a}", hash);
+    assert_int_equal(s_resolve(persisted, NULL, hash, &text), ERR_OK);
+    assert_string_equal(text, "{a}");
+    assert_int_equal(s_resolve(persisted, "{a}", hash, &text), ERR_OK);
+    s_hash("{b}", hash);
+    assert_int_equal(s_resolve(persisted, "{b}", hash, &text), ERR_FORBIDDEN);
+    assert_int_equal(s_resolve(persisted, NULL, hash, &text), ERR_FORBIDDEN);
+    graphql_request_t plain = {.query = "{b}", .query_size = 3};
+    size_t size;
+    assert_int_equal(persisted_resolve(persisted, &plain, &text, &size, NULL), ERR_FORBIDDEN);
+    plain.query = "{a}";
+    assert_int_equal(persisted_resolve(persisted, &plain, &text, &size, NULL), ERR_OK);
+    persisted_destroy(&persisted);
+    remove(path);
+    rmdir(dir);
+}
+
 static void test_errors(void **state)
 {
     (void)state;
@@ -133,9 +229,14 @@ static void test_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),        cmocka_unit_test(test_nulls_are_absent),
-        cmocka_unit_test(test_refused),      cmocka_unit_test(test_deep_input_does_not_recurse_far),
-        cmocka_unit_test(test_query_string), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_whole),
+        cmocka_unit_test(test_nulls_are_absent),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_deep_input_does_not_recurse_far),
+        cmocka_unit_test(test_query_string),
+        cmocka_unit_test(test_persisted_queries),
+        cmocka_unit_test(test_trusted_documents),
+        cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
