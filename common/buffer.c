@@ -23,9 +23,11 @@ void buffer_clear(buffer_t *self)
 
 char *buffer_reserve(buffer_t *self, size_t extra)
 {
+    if (self->failed)
+        return NULL; /* a later, shorter piece must not follow a hole */
     if (self->capacity - self->size >= extra && self->data != NULL)
         return self->data + self->size;
-    if (self->failed || extra > self->limit || self->size > self->limit - extra) {
+    if (extra > self->limit || self->size > self->limit - extra) {
         self->failed = true;
         return NULL;
     }

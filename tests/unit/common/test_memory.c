@@ -69,6 +69,11 @@ static void s_test_buffer_grows_to_its_ceiling_and_no_further(void **state)
     assert_true(buffer.failed);
     assert_int_equal(buffer.size, 1000);
     buffer_clear(&buffer);
+    buffer_put(&buffer, "0123456789", 10);
+    assert_null(buffer_reserve(&buffer, 991));
+    buffer_put_char(&buffer, 'z'); /* would fit, but something before it is missing */
+    assert_int_equal(buffer.size, 10);
+    buffer_clear(&buffer);
     assert_false(buffer.failed);
     assert_null(buffer_reserve(&buffer, SIZE_MAX));
     buffer_free(&buffer);
