@@ -26,8 +26,8 @@ static void s_trim(const char **text, size_t *size)
         (*size)--;
 }
 
-/* The length up to one of `stops` outside of a quoted string. */
-static size_t s_span(const char *text, size_t size, const char *stops)
+/* The length up to `stop` outside of a quoted string. */
+static size_t s_span(const char *text, size_t size, char stop)
 {
     bool quoted = false;
     for (size_t i = 0; i < size; i++) {
@@ -35,7 +35,7 @@ static size_t s_span(const char *text, size_t size, const char *stops)
             i++;
         else if (text[i] == '"')
             quoted = !quoted;
-        else if (!quoted && strchr(stops, text[i]))
+        else if (!quoted && text[i] == stop)
             return i;
     }
     return size;
@@ -44,11 +44,11 @@ static size_t s_span(const char *text, size_t size, const char *stops)
 static bool s_next_item(const char **at, item_t *item)
 {
     while (**at) {
-        size_t size = s_span(*at, strlen(*at), ",");
+        size_t size = s_span(*at, strlen(*at), ',');
         const char *text = *at;
         *at += size + ((*at)[size] == ',');
         item->value = text;
-        item->size = s_span(text, size, ";");
+        item->size = s_span(text, size, ';');
         item->params = text + item->size;
         item->params_size = size - item->size;
         s_trim(&item->value, &item->size);
@@ -65,8 +65,8 @@ static bool s_param(const item_t *item, const char *name, const char **value, si
     size_t left = item->params_size;
     while (left) {
         at++, left--; /* the ";" */
-        size_t size = s_span(at, left, ";");
-        size_t name_size = s_span(at, size, "=");
+        size_t size = s_span(at, left, ';');
+        size_t name_size = s_span(at, size, '=');
         const char *key = at;
         size_t key_size = name_size;
         s_trim(&key, &key_size);

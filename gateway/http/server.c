@@ -23,8 +23,15 @@ enum {
     SWEEP_MS = 1000,
     DROPPED_MAX = 8 * 1024 * 1024, /* of a body that is too large, read to be able to answer */
     STATUS_SERIES = 600,
-    LAST_RUNS = 4, /* of libmicrohttpd, to send the last answers */
+    SPARE_BODY = 16 * 1024, /* bytes of a body's buffer that are kept with it */
+    LAST_RUNS = 4,          /* of libmicrohttpd, to send the last answers */
 };
+
+#ifdef __SANITIZE_ADDRESS__
+static const size_t SPARE_MAX = 0; /* so that use after free is seen */
+#else
+static const size_t SPARE_MAX = 128;
+#endif
 
 /* A connection that libmicrohttpd holds. */
 typedef struct {
@@ -41,6 +48,8 @@ struct http_server {
     loop_timer_t *sweep;
     list_t silent;    /* peer_t, oldest first */
     list_t exchanges; /* exchange_t, oldest first */
+    list_t spare;     /* exchange_t to be used again: their memory is warm */
+    size_t spare_count;
     size_t connections;
     size_t busy;
     bool draining;
@@ -83,6 +92,50 @@ static bool s_id_is_sane(const char *id)
     return size > 0 && size <= REQUEST_ID_MAX && !id[size];
 }
 
+/* An empty exchange, used before or new. */
+static exchange_t *s_take_exchange(http_server_t *self)
+{
+    list_node_t *node = list_first(&self->spare);
+    if (node) {
+        list_remove(node);
+        self->spare_count--;
+        return LIST_ITEM(node, exchange_t, node);
+    }
+    exchange_t *exchange = calloc(1, sizeof *exchange);
+    if (!exchange)
+        abort();
+    exchange->arena = arena_new(EXCHANGE_MEMORY);
+    exchange->body = (buffer_t)BUFFER_INIT(self->options.max_body_bytes);
+    list_init(&exchange->node);
+    return exchange;
+}
+
+static void s_free_exchange(exchange_t *exchange)
+{
+    buffer_free(&exchange->body);
+    arena_destroy(&exchange->arena);
+    free(exchange);
+}
+
+/* Empties it, and keeps it if there are not many. */
+static void s_give_exchange(http_server_t *self, exchange_t *exchange)
+{
+    if (self->spare_count >= SPARE_MAX) {
+        s_free_exchange(exchange);
+        return;
+    }
+    arena_t *arena = exchange->arena;
+    buffer_t body = exchange->body;
+    arena_reset(arena);
+    buffer_clear(&body);
+    if (body.capacity > SPARE_BODY)
+        buffer_free(&body);
+    *exchange = (exchange_t){.arena = arena, .body = body};
+    list_init(&exchange->node);
+    list_append(&self->spare, &exchange->node);
+    self->spare_count++;
+}
+
 static peer_t *s_peer(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info =
@@ -94,17 +147,12 @@ static peer_t *s_peer(struct MHD_Connection *connection)
 static void *s_on_request_line(void *cls, const char *uri, struct MHD_Connection *connection)
 {
     http_server_t *self = cls;
-    exchange_t *exchange = calloc(1, sizeof *exchange);
-    if (!exchange)
-        abort();
+    exchange_t *exchange = s_take_exchange(self);
     exchange->server = self;
     exchange->options = &self->options;
     exchange->connection = connection;
-    exchange->arena = arena_new(EXCHANGE_MEMORY);
-    exchange->body = (buffer_t)BUFFER_INIT(self->options.max_body_bytes);
     exchange->started_us = clock_mono_us();
     exchange->raw_target = arena_memdup(exchange->arena, uri, strlen(uri));
-    list_init(&exchange->node);
     list_append(&self->exchanges, &exchange->node);
     self->busy++;
     peer_t *peer = s_peer(connection);
@@ -132,9 +180,7 @@ static void s_on_completed(void *cls,
     identity_unref(&exchange->identity);
     if (exchange->response)
         MHD_destroy_response(exchange->response);
-    buffer_free(&exchange->body);
-    arena_destroy(&exchange->arena);
-    free(exchange);
+    s_give_exchange(self, exchange);
 }
 
 /* The next id of our own: the process's prefix and a counter. */
@@ -433,6 +479,7 @@ http_server_t *http_server_new(const http_options_t *options, err_t *err)
     self->options = *options;
     list_init(&self->silent);
     list_init(&self->exchanges);
+    list_init(&self->spare);
     uint32_t random;
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
         random = (uint32_t)clock_mono_us();
@@ -507,5 +554,10 @@ void http_server_destroy(http_server_t **self_p)
     loop_timer_destroy(&self->sweep);
     mhd_loop_destroy(&self->mhd);
     MHD_stop_daemon(self->daemon);
+    while (!list_is_empty(&self->spare)) {
+        exchange_t *exchange = LIST_ITEM(list_first(&self->spare), exchange_t, node);
+        list_remove(&exchange->node);
+        s_free_exchange(exchange);
+    }
     free(self);
 }
