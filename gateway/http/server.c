@@ -1,6 +1,7 @@
 #include "gateway/http/server.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -504,6 +505,18 @@ http_server_t *http_server_new(const http_options_t *options, err_t *err)
     self->sweep = loop_timer_new(options->loop, s_on_sweep, self);
     loop_timer_start(self->sweep, SWEEP_MS, SWEEP_MS);
     return self;
+}
+
+unsigned http_server_port(const http_server_t *self)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(self->daemon, MHD_DAEMON_INFO_LISTEN_FD);
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    if (!info || getsockname(info->listen_fd, (struct sockaddr *)(void *)&address, &size) != 0)
+        return 0;
+    if (address.ss_family == AF_INET6)
+        return ntohs(((struct sockaddr_in6 *)(void *)&address)->sin6_port);
+    return ntohs(((struct sockaddr_in *)(void *)&address)->sin_port);
 }
 
 void http_server_drain(http_server_t *self)

@@ -86,6 +86,9 @@ typedef struct {
  * point to is borrowed. */
 http_server_t *http_server_new(const http_options_t *options, err_t *err);
 
+/* The port that it listens on, which the system chose if the address said 0. */
+unsigned http_server_port(const http_server_t *self);
+
 /* Stops accepting; what runs is finished, connections are closed after their answer. */
 void http_server_drain(http_server_t *self);
 /* Requests that are not answered yet. */
