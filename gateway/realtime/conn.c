@@ -315,12 +315,13 @@ void conn_on_time(conn_t *self)
     const dialect_t *dialect = self->session.dialect;
     int64_t now_us = clock_mono_us();
     int64_t stalled_us = (int64_t)options->stalled_timeout_s * SECOND_US;
+    const char *over = session_is_over(&self->session);
     if (self->state == CONN_CLOSING) {
         conn_end(self, "closed");
     } else if (!self->session.initialised && dialect->code_init_timeout) {
         conn_close(self, dialect->code_init_timeout, dialect->reason_init_timeout);
-    } else if (session_is_expired(&self->session)) {
-        conn_close(self, CLOSE_FORBIDDEN, "the token has expired");
+    } else if (over) {
+        conn_close(self, CLOSE_FORBIDDEN, over);
     } else if (outlet_waiting(&self->outlet) && now_us - self->outlet.progress_us > stalled_us) {
         conn_end(self, "stalled");
     } else if (self->pinged && now_us - self->heard_us > stalled_us) {

@@ -141,6 +141,7 @@ s_open_event_stream(void *arg, int fd, operation_t **operation_p, const http_eve
     conn_t *conn = s_add(self, fd, false, &DIALECT_EVENT_STREAM);
     conn->session.request_id = s_dup(stream->request_id);
     conn->session.identity = stream->identity ? identity_ref(stream->identity) : NULL;
+    conn->session.generation = auth_generation(self->options.auth);
     event_stream_start(&conn->session, operation_p, stream);
 }
 

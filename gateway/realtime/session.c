@@ -68,6 +68,7 @@ err_code_t session_authenticate(session_t *self, const json_t *payload, err_t *e
         return code;
     identity_unref(&self->identity);
     self->identity = identity;
+    self->generation = auth_generation(self->realtime->options.auth);
     free(self->authorization);
     free(self->api_key);
     self->authorization = self->api_key = NULL;
@@ -83,6 +84,7 @@ static void s_replace(session_t *self, identity_t *identity)
 {
     identity_t *old = self->identity;
     self->identity = identity_ref(identity);
+    self->generation = auth_generation(self->realtime->options.auth);
     identity_unref(&old);
 }
 
@@ -110,10 +112,17 @@ void session_adopt(session_t *self, identity_t *identity)
         s_replace(self, identity);
 }
 
-bool session_is_expired(const session_t *self)
+const char *session_is_over(const session_t *self)
 {
-    int64_t until_us = self->identity ? identity_expires_at_us(self->identity) : 0;
-    return until_us && clock_unix_us() > until_us + (int64_t)SESSION_GRACE_S * 1000000;
+    if (!self->identity)
+        return NULL;
+    int64_t until_us = identity_expires_at_us(self->identity);
+    if (until_us && clock_unix_us() > until_us + (int64_t)SESSION_GRACE_S * 1000000)
+        return "the token has expired";
+    if (identity_provider(self->identity) != IDENTITY_API_KEY &&
+        auth_generation(self->realtime->options.auth) != self->generation)
+        return "keys were withdrawn: show the token again";
+    return NULL;
 }
 
 /* ---- streams ---- */

@@ -65,6 +65,7 @@ struct session {
     realtime_t *realtime;
     const dialect_t *dialect;
     identity_t *identity; /* or NULL */
+    uint64_t generation;  /* of auth's keys when it was verified */
     bool initialised;     /* the client has introduced himself */
     uint32_t started;     /* operations, for request ids */
     uint32_t count;       /* of streams */
@@ -97,8 +98,9 @@ err_code_t session_renew(session_t *self, const json_t *payload, err_t *err);
 /* Takes the identity's credential over if it is of the same handle and lasts longer. */
 void session_adopt(session_t *self, identity_t *identity);
 
-/* Has its credential ended, more than the grace ago? */
-bool session_is_expired(const session_t *self);
+/* Why its credential counts no more: it has ended, more than the grace ago, or the key that it was
+ * verified with was withdrawn. NULL: it counts. */
+const char *session_is_over(const session_t *self);
 
 /* The operation of that id, or NULL. */
 stream_t *session_find(session_t *self, const char *id, size_t id_size);

@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fake_bus.h"
 #include "gateway/auth/auth.h"
 
 struct auth {
-    int unused;
+    uint64_t generation;
 };
 
 auth_t *auth_new(const auth_options_t *options)
@@ -50,4 +51,14 @@ auth_verify_api_key(auth_t *self, const char *key, size_t size, identity_t **ide
     identity_spec_t spec = {.provider = IDENTITY_API_KEY, .handle = "apikey", .sub = "apikey"};
     *identity = identity_new(&spec);
     return ERR_OK;
+}
+
+uint64_t auth_generation(const auth_t *self)
+{
+    return self->generation;
+}
+
+void fake_auth_withdraw(auth_t *self)
+{
+    self->generation++;
 }

@@ -3,6 +3,7 @@
 #ifndef PARLEY_TESTS_FAKE_BUS_H
 #define PARLEY_TESTS_FAKE_BUS_H
 
+#include "gateway/auth/auth.h"
 #include "gateway/bus/services.h"
 #include "gateway/feed/feed.h"
 
@@ -39,5 +40,8 @@ void fake_publish(subscriber_t *subscriber, unsigned count);
 void fake_end(subscriber_t *subscriber, err_code_t code, const char *message);
 /* Events that were taken. */
 unsigned fake_taken(const subscriber_t *subscriber);
+
+/* As if a key had been withdrawn (fake_auth.c). */
+void fake_auth_withdraw(auth_t *self);
 
 #endif

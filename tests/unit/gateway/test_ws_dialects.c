@@ -302,6 +302,21 @@ static void test_an_expired_token_ends_the_connection(void **state)
     assert_string_equal(heard, "C4403:the token has expired\nEOF\n");
 }
 
+static void test_withdrawn_keys_end_the_connection(void **state)
+{
+    (void)state;
+    s_open();
+    s_say("{\"type\":\"connection_init\",\"payload\":{\"Authorization\":\"a:9999999999\"}}");
+    ws_client_hear(&s_client, &s_world);
+    fake_auth_withdraw(s_world.auth);
+    const char *heard = "";
+    for (int i = 0; i < 10 && !strstr(heard, "EOF"); i++) {
+        ws_world_sleep(&s_world, 4);
+        heard = ws_client_hear(&s_client, &s_world);
+    }
+    assert_string_equal(heard, "C4403:keys were withdrawn: show the token again\nEOF\n");
+}
+
 static void test_nobody_takes_over_a_connection(void **state)
 {
     (void)state;
@@ -576,6 +591,7 @@ int main(void)
         TEST(test_ping_and_pong),
         TEST(test_a_new_credential_comes_in_band),
         TEST(test_an_expired_token_ends_the_connection),
+        TEST(test_withdrawn_keys_end_the_connection),
         TEST(test_nobody_takes_over_a_connection),
         TEST(test_limit_of_operations),
         TEST(test_no_protocol_in_common),
