@@ -344,11 +344,11 @@ static void s_on_answer(void *arg, const service_answer_t *answer)
 
 /* ---- running ---- */
 
-/* The one way out: tells, counts and frees. */
-static void s_finish(operation_t *self, const operation_result_t *result)
+/* The one way out: tells, counts and frees. Only a response that has errors is looked into for its
+ * code: a page of messages is long. */
+static void s_finish(operation_t *self, const operation_result_t *result, bool has_errors)
 {
-    const char *outcome = result->response.size ? s_outcome(result->response) : "ok";
-    s_finish_report(self, outcome);
+    s_finish_report(self, has_errors ? s_outcome(result->response) : "ok");
     operation_done_fn done = self->done;
     void *arg = self->arg;
     done(arg, result);
@@ -361,7 +361,7 @@ static void s_finish_refused(operation_t *self, const buffer_t *response)
         .verdict = OPERATION_REFUSED,
         .response = {.data = response->data, .size = response->size},
     };
-    s_finish(self, &result);
+    s_finish(self, &result, true);
 }
 
 static void s_host_call(void *arg, const gql_call_t *call)
@@ -377,12 +377,11 @@ static void s_host_flush(void *arg)
 static void s_host_done(void *arg, const buffer_t *response, size_t error_count)
 {
     operation_t *self = arg;
-    (void)error_count;
     operation_result_t result = {
         .verdict = OPERATION_DONE,
         .response = {.data = response->data, .size = response->size},
     };
-    s_finish(self, &result);
+    s_finish(self, &result, error_count > 0);
 }
 
 static void s_host_fault(void *arg, const gql_call_t *call, const char *what)
@@ -430,7 +429,7 @@ static void s_on_source(void *arg, const service_answer_t *answer)
             .identity = self->identity,
         };
         self->execution = NULL;
-        s_finish(self, &result);
+        s_finish(self, &result, false);
         return;
     }
     buffer_t response = BUFFER_INIT(RESPONSE_ERRORS_MAX);
