@@ -1,12 +1,10 @@
 #include "gateway/realtime/conn.h"
 
 #include <errno.h>
-#include <linux/sockios.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -15,6 +13,7 @@
 #include "gateway/realtime/realtime_private.h"
 
 enum {
+    UNANSWERED_MAX = 4,         /* packets sent again and again to a machine that is silent */
     CLOSING_S = 5,              /* for the peer to answer a close frame */
     PONG_S = 10,                /* for the peer's machine to answer a ping */
     WAITING_UNREAD = 64 * 1024, /* who does not take his answers is not read from */
@@ -282,18 +281,15 @@ static void s_on_io(void *arg, int events)
 
 /* ---- times ---- */
 
-/* Has the peer's machine acknowledged anything lately? A reader that stalls is alive, one whose
- * cable was cut is not. */
+/* Does the peer's machine acknowledge what is sent, or at least that it cannot take it now? A
+ * reader that stalls is alive, one whose cable was cut is not. */
 static bool s_machine_answers(const conn_t *self)
 {
     struct tcp_info info;
     socklen_t size = sizeof info;
-    int unacknowledged = 0;
-    if (ioctl(self->fd, SIOCOUTQ, &unacknowledged) == 0 && unacknowledged == 0)
-        return true;
     if (getsockopt(self->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
-        return false;
-    return info.tcpi_last_ack_recv < self->realtime->options.ping_interval_s * 1000;
+        return true; /* the socket will say so itself */
+    return info.tcpi_retransmits < UNANSWERED_MAX && info.tcpi_probes < UNANSWERED_MAX;
 }
 
 static void s_ping(conn_t *self)
@@ -326,8 +322,8 @@ void conn_on_time(conn_t *self)
         conn_end(self, "stalled");
     } else if (self->pinged && now_us - self->heard_us > stalled_us) {
         conn_end(self, "stalled");
-    } else if (self->pinged && !s_machine_answers(self)) {
-        conn_end(self, "no pong");
+    } else if (!s_machine_answers(self)) {
+        conn_end(self, "unreachable");
     } else {
         bool silent = now_us - self->heard_us >= (int64_t)options->ping_interval_s * SECOND_US;
         if (silent || dialect->on_beat)
