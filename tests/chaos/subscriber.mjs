@@ -1,0 +1,93 @@
+// Follows one room, one subscription after the other. Kinds: `stays` never leaves by itself, and begins anew when it is thrown
+// out; `resumes` leaves now and then, and goes on behind what it got last; `visits` leaves now and then, and begins anew.
+import { ADD } from '../e2e/harness/client.mjs';
+import { DIALECTS } from './connections.mjs';
+import { seqOf } from './cursor.mjs';
+
+// The end of a subscription that its client may try again.
+const PASSING = new Set(['UNAVAILABLE', 'TIMEOUT', 'LIMIT_EXCEEDED']);
+const BACK_OFF_MS = [20, 400];
+const VISIT_MS = [500, 8000];
+const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+export class Subscriber {
+  constructor({ name, kind, dialect, room, token, gateways, history, random }) {
+    Object.assign(this, { name, kind, dialect, room, token, gateways, history, random, isStopped: false, isSettled: false });
+    this.cursor = null; // of what came last, over all subscriptions
+  }
+
+  async run() {
+    while (!this.isStopped) {
+      await this.#subscribe();
+      if (!this.isStopped) await sleep(this.random.between(...BACK_OFF_MS));
+    }
+  }
+
+  // From now on it leaves no more.
+  settle() {
+    this.isSettled = true;
+    clearTimeout(this.leaving);
+  }
+
+  // What it holds now: whoever was never acknowledged and got nothing holds nothing.
+  get isLive() {
+    const { record, isEnded } = this;
+    return !isEnded && (record.acked !== null || record.deliveries.length > 0 || record.start.after !== undefined);
+  }
+
+  hasReached(head) {
+    const { record } = this;
+    return this.isLive && (record.deliveries.at(-1)?.seq ?? record.start.after ?? 0) >= head;
+  }
+
+  // Ends it; what is open now stayed to the end.
+  stop() {
+    this.record.open = this.isLive;
+    this.isStopped = true;
+    this.cut();
+  }
+
+  #subscribe() {
+    const { random, history, room, kind } = this;
+    const resume = kind === 'resumes' ? this.cursor : null;
+    const knowsAck = this.dialect !== 'graphql-transport-ws';
+    const last = knowsAck && random.chance(0.5) ? undefined : random.integer(1, 5);
+    const start = resume ? { after: seqOf(resume) } : last ? { last } : 'live';
+    const record = { id: history.subscriptions.length + 1, subscriber: this.name, dialect: this.dialect, room, start, begin: performance.now(), acked: null, open: false, deliveries: [] };
+    history.subscriptions.push(record);
+    this.record = record;
+    this.isEnded = false;
+    return new Promise((resolve) => {
+      const on = {
+        ack: () => (record.acked ??= performance.now()),
+        next: (result, id) => this.#take(record, result, id),
+        refused: (errors) => {
+          for (const error of errors)
+            if (!PASSING.has(error.extensions?.code)) history.complaints.push(`subscription ${record.id} (${this.dialect}) ended with ${JSON.stringify(error)}`);
+        },
+        end: () => {
+          clearTimeout(this.leaving);
+          this.isEnded = true;
+          resolve();
+        },
+      };
+      const cut = DIALECTS[this.dialect]({ gateway: random.pick(this.gateways), token: this.token, query: ADD, variables: { room, last }, resume }, on);
+      this.cut = cut;
+      if (kind !== 'stays' && !this.isSettled) this.leaving = setTimeout(cut, random.between(...VISIT_MS));
+    });
+  }
+
+  #take(record, result, id) {
+    if (this.isStopped || this.record !== record) return;
+    const message = result.data?.addMessage;
+    if (!message || result.errors) {
+      this.history.complaints.push(`subscription ${record.id} (${this.dialect}) got ${JSON.stringify(result)}`);
+      return;
+    }
+    const { cursor, messageId, body } = message;
+    if (result.extensions?.cursor !== cursor || (id ?? cursor) !== cursor)
+      this.history.complaints.push(`subscription ${record.id} (${this.dialect}): cursors ${cursor}, ${result.extensions?.cursor}, ${id}`);
+    record.deliveries.push({ seq: seqOf(cursor), messageId, body });
+    this.cursor = cursor;
+  }
+}
