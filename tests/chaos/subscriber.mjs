@@ -6,6 +6,7 @@ import { seqOf } from './cursor.mjs';
 
 // The end of a subscription that its client may try again.
 const PASSING = new Set(['UNAVAILABLE', 'TIMEOUT', 'LIMIT_EXCEEDED']);
+const mayTryAgain = ({ extensions, errorCode }) => PASSING.has(extensions?.code) || errorCode === 503; // AppSync's connection_error has numbers
 const BACK_OFF_MS = [20, 400];
 const VISIT_MS = [500, 8000];
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -63,7 +64,7 @@ export class Subscriber {
         next: (result, id) => this.#take(record, result, id),
         refused: (errors) => {
           for (const error of errors)
-            if (!PASSING.has(error.extensions?.code)) history.complaints.push(`subscription ${record.id} (${this.dialect}) ended with ${JSON.stringify(error)}`);
+            if (!mayTryAgain(error)) history.complaints.push(`subscription ${record.id} (${this.dialect}) ended with ${JSON.stringify(error)}`);
         },
         end: () => {
           clearTimeout(this.leaving);
