@@ -150,7 +150,7 @@ static bool s_read(exchange_t *self, graphql_request_t *request)
                                  "this Content-Encoding is not supported");
             return false;
         }
-        graphql_request_parse(request, self->body.data, self->body.size, &err);
+        graphql_request_parse(request, self->arena, self->body.data, self->body.size, &err);
     }
     if (!err.code)
         return true;

@@ -14,7 +14,7 @@
 enum { GRAPHQL_REQUEST_DEPTH_MAX = 128 };
 
 typedef struct {
-    json_t *root;               /* owned; NULL in an empty request */
+    json_t *root, *other;       /* owned trees that the maps are in; NULL in an empty request */
     const char *query;          /* UTF-8, NUL-terminated, no NUL inside; NULL if only its hash is
                                    named, see persisted.h */
     size_t query_size;          /* bytes */
@@ -32,9 +32,9 @@ typedef struct {
  * on failure. ERR_BAD_USER_INPUT with a sentence that names the member and the rule. */
 err_code_t graphql_request_read(graphql_request_t *self, json_t *root, err_t *err);
 
-/* The same from JSON text (not NUL-terminated). */
-err_code_t
-graphql_request_parse(graphql_request_t *self, const char *text, size_t size, err_t *err);
+/* The same from JSON text (not NUL-terminated). Strings live in the arena or in the trees. */
+err_code_t graphql_request_parse(
+    graphql_request_t *self, arena_t *arena, const char *text, size_t size, err_t *err);
 
 /* The same from the parameters of a GET: variables and extensions are JSON text there. Strings live
  * in the arena. */

@@ -15,6 +15,22 @@
 #include "gateway/http/graphql_request.h"
 #include "gateway/http/persisted.h"
 
+static arena_t *s_arena;
+
+static int s_setup(void **state)
+{
+    (void)state;
+    s_arena = arena_new(64 * 1024);
+    return 0;
+}
+
+static int s_teardown(void **state)
+{
+    (void)state;
+    arena_destroy(&s_arena);
+    return 0;
+}
+
 static void test_whole(void **state)
 {
     (void)state;
@@ -22,7 +38,7 @@ static void test_whole(void **state)
                                "\"extensions\":{\"y\":2},\"other\":[]}";
     graphql_request_t request;
     err_t err = ERR_INIT;
-    assert_int_equal(graphql_request_parse(&request, text, sizeof text - 1, &err), ERR_OK);
+    assert_int_equal(graphql_request_parse(&request, s_arena, text, sizeof text - 1, &err), ERR_OK);
     assert_string_equal(request.query, "{a}");
     assert_int_equal(request.query_size, 3);
     assert_string_equal(request.operation_name, "N");
@@ -38,7 +54,7 @@ static void test_nulls_are_absent(void **state)
     static const char text[] = "{\"query\":\"{a}\",\"operationName\":null,\"variables\":null,"
                                "\"extensions\":null}";
     graphql_request_t request;
-    assert_int_equal(graphql_request_parse(&request, text, sizeof text - 1, NULL), ERR_OK);
+    assert_int_equal(graphql_request_parse(&request, s_arena, text, sizeof text - 1, NULL), ERR_OK);
     assert_null(request.operation_name);
     assert_null(request.variables);
     assert_null(request.extensions);
@@ -49,10 +65,48 @@ static void s_refuses(const char *text, err_code_t code, const char *word)
 {
     graphql_request_t request;
     err_t err = ERR_INIT;
-    assert_int_equal(graphql_request_parse(&request, text, strlen(text), &err), code);
+    assert_int_equal(graphql_request_parse(&request, s_arena, text, strlen(text), &err), code);
     if (!strstr(err.text, word))
         fail_msg("%s says \"%s\", not %s", text, err.text, word);
     assert_null(request.root);
+}
+
+/* What the short way reads must be what the tree says. */
+static void test_both_ways_agree(void **state)
+{
+    (void)state;
+    static const char *const bodies[] = {
+        " {\"query\" : \"{ a\\n\\u00e9\\ud83d\\ude00 }\" , \"x\" : [1, {\"query\": 2}] } ",
+        "{\"query\":\"{a}\",\"query\":\"{b}\",\"operationName\":\"\"}",
+        "{\"query\":\"{a}\",\"variables\":{\"n\":9007199254740993,\"s\":\"a\\u0000b\"}}",
+        "{\"\\u0071uery\":\"{a}\",\"variables\":{\"a\":1},\"variables\":null}",
+        "{\"query\":\"{a}\",\"variables\":{\"a\":1,\"a\":2},\"extensions\":{\"e\":[]}}",
+    };
+    for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
+        graphql_request_t fast, slow;
+        assert_int_equal(graphql_request_parse(&fast, s_arena, bodies[i], strlen(bodies[i]), NULL),
+                         ERR_OK);
+        json_t *root = json_loadb(bodies[i], strlen(bodies[i]), JSON_ALLOW_NUL, NULL);
+        assert_int_equal(graphql_request_read(&slow, root, NULL), ERR_OK);
+        assert_string_equal(fast.query, slow.query);
+        assert_int_equal(fast.query_size, slow.query_size);
+        assert_true(!fast.operation_name == !slow.operation_name);
+        assert_true(!fast.variables == !slow.variables);
+        if (fast.variables)
+            assert_true(json_equal(fast.variables, slow.variables));
+        assert_true(!fast.extensions == !slow.extensions);
+        graphql_request_clear(&fast);
+        graphql_request_clear(&slow);
+    }
+    /* A query too large for the arena is read all the same. */
+    static char large[200000];
+    int head = sprintf(large, "{\"query\":\"");
+    memset(large + head, ' ', 100000);
+    strcpy(large + head + 100000, "{a}\"}");
+    graphql_request_t request;
+    assert_int_equal(graphql_request_parse(&request, s_arena, large, strlen(large), NULL), ERR_OK);
+    assert_int_equal(request.query_size, 100003);
+    graphql_request_clear(&request);
 }
 
 static void test_refused(void **state)
@@ -82,7 +136,8 @@ static void test_deep_input_does_not_recurse_far(void **state)
     static char text[DEPTH];
     memset(text, '[', sizeof text);
     graphql_request_t request;
-    assert_int_equal(graphql_request_parse(&request, text, sizeof text, NULL), ERR_BAD_USER_INPUT);
+    assert_int_equal(graphql_request_parse(&request, s_arena, text, sizeof text, NULL),
+                     ERR_BAD_USER_INPUT);
 }
 
 static err_code_t s_from_target(graphql_request_t *request, arena_t *arena, const char *raw)
@@ -124,7 +179,7 @@ s_resolve(persisted_t *persisted, const char *query, const char *hash, const cha
              "{%s%s%s\"extensions\":{\"persistedQuery\":{\"version\":1,"
              "\"sha256Hash\":\"%s\"}}}",
              query ? "\"query\":\"" : "", query ? query : "", query ? "\"," : "", hash);
-    assert_int_equal(graphql_request_parse(&request, body, strlen(body), NULL), ERR_OK);
+    assert_int_equal(graphql_request_parse(&request, s_arena, body, strlen(body), NULL), ERR_OK);
     err_code_t code = persisted_resolve(persisted, &request, text, &size, NULL);
     if (!code)
         assert_int_equal(strlen(*text), size);
@@ -231,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole),
         cmocka_unit_test(test_nulls_are_absent),
+        cmocka_unit_test(test_both_ways_agree),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_deep_input_does_not_recurse_far),
         cmocka_unit_test(test_query_string),
@@ -238,5 +294,5 @@ int main(void)
         cmocka_unit_test(test_trusted_documents),
         cmocka_unit_test(test_errors),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, s_setup, s_teardown);
 }
