@@ -15,9 +15,9 @@ prepare_cluster() {
     if ((EUID == 0)); then
         id postgres >/dev/null 2>&1 ||
             die "PostgreSQL does not run as root, and the user postgres (of Debian's package postgresql) is not there"
-        as_owner=(--reuid postgres --regid postgres --init-groups)
         owner=postgres
     fi
+    s_become_owner
     s_find_programs
     if [[ ! -e $cluster ]]; then
         s_create_cluster
@@ -25,6 +25,12 @@ prepare_cluster() {
         die "$cluster is no PostgreSQL cluster (it has no PG_VERSION); move it away to start with an empty one"
     elif [[ $(stat -c %U -- "$cluster") != "$owner" ]]; then
         die "$cluster belongs to $(stat -c %U -- "$cluster"), and PostgreSQL would run as $owner"
+    fi
+}
+
+s_become_owner() {
+    if ((EUID == 0)) && id postgres >/dev/null 2>&1; then
+        as_owner=(--reuid postgres --regid postgres --init-groups)
     fi
 }
 
@@ -76,7 +82,7 @@ command_postgres() {
     unset PGDATA PGPORT PGHOST
     become "${as_owner[@]}" -- "$pg_bin/postgres" -D "/proc/self/fd/$fd" \
         -c listen_addresses= -c unix_socket_directories=. -c unix_socket_permissions=0700 \
-        -c port=5432 -c cluster_name=parley -c logging_collector=off
+        -c port=5432 -c cluster_name="parley-$(stat -c %i -- "$cluster")" -c logging_collector=off
 }
 
 # Nothing of the cluster's last life may hold its memory: a postmaster that was killed leaves backends
@@ -101,16 +107,20 @@ before_postgres() {
     return 1
 }
 
-# PostgreSQL's processes work in their cluster's folder: that tells whose they are. Sets orphans.
+# PostgreSQL's processes work in their cluster's folder: that tells whose they are. Sets orphans. They
+# are looked at by their own user: root without every right, as in a container, may not.
 s_find_orphans() {
-    local link folder
-    folder=$(readlink -f -- "$cluster")
-    orphans=()
-    for link in /proc/[0-9]*/cwd; do
-        if [[ $link -ef $folder && $(readlink -- "${link%cwd}exe") == */postgres ]]; then
-            orphans+=("${link//[^0-9]/}")
-        fi
-    done
+    local fd
+    exec {fd}<"$cluster"
+    # shellcheck disable=SC2016 # expanded by the inner bash
+    mapfile -t orphans < <(setpriv "${as_owner[@]}" bash -c '
+        cd /
+        for link in /proc/[0-9]*/cwd; do
+            if [[ $link -ef /proc/self/fd/$0 && $(readlink -- "${link%cwd}exe") == */postgres ]]; then
+                printf "%s\n" "${link//[^0-9]/}"
+            fi
+        done' "$fd" 2>/dev/null)
+    exec {fd}<&-
 }
 
 # end_left_postgres: a postmaster that a killed supervisor left is ended the orderly way first.
@@ -118,6 +128,7 @@ end_left_postgres() {
     local pid=''
     local -a orphans
     [[ -d $cluster ]] || return 0
+    s_become_owner
     s_find_orphans
     ((${#orphans[@]})) || return 0
     read -r pid <"$cluster/postmaster.pid" 2>/dev/null || true

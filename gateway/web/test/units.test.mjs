@@ -1,11 +1,14 @@
 // The parts of the page that need no browser, by node's own test runner: node --test test
 import assert from "node:assert/strict";
+import { webcrypto } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
+
+globalThis.crypto ??= webcrypto; // browsers have it, and Node from version 20 on
 
 const source = fileURLToPath(new URL("../src", import.meta.url));
 let directory;

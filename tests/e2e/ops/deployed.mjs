@@ -90,14 +90,15 @@ export class Deployed {
     return Number(fs.readFileSync(path.join(this.data, 'run', `${name}.pid`), 'utf8'));
   }
 
-  // Every process of this system, found by what it cannot hide: its mark, or its working folder.
+  // Every process of this system, found by its mark; PostgreSQL's by the cluster's name in their titles.
   processes() {
-    const cluster = path.join(fs.realpathSync(this.data), 'postgres');
-    const mark = `PARLEY_RUN=${path.join(fs.realpathSync(this.data), 'run')}`;
+    const folder = fs.realpathSync(this.data);
+    const cluster = fs.statSync(path.join(folder, 'postgres'), { throwIfNoEntry: false });
+    const mark = `PARLEY_RUN=${path.join(folder, 'run')}`;
     return fs.readdirSync('/proc').filter((pid) => {
       if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
       try {
-        if (fs.readlinkSync(`/proc/${pid}/cwd`).startsWith(cluster)) return true;
+        if (cluster && new RegExp(`\\bparley-${cluster.ino}\\b`).test(commandLine(pid))) return true;
         return fs.readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(mark);
       } catch {
         return false;

@@ -106,11 +106,15 @@ describe('deploy/run, one of each', () => {
     const ended = new Promise((resolve) => {
       busy.on('exit', resolve);
     });
-    const active = `select pid from pg_stat_activity where state = 'active' and query like '%generate_series%' and pid <> pg_backend_pid()`;
-    const backend = await until('the query to run', () => psql(folder, active));
-    await system.replaced('postgres');
-    await ended;
-    assert.ok(!system.processes().includes(backend));
+    try {
+      const active = `select pid from pg_stat_activity where state = 'active' and query like '%generate_series%' and pid <> pg_backend_pid()`;
+      const backend = await until('the query to run', () => psql(folder, active));
+      await system.replaced('postgres');
+      await ended;
+      assert.ok(!system.processes().includes(backend));
+    } finally {
+      busy.kill();
+    }
     await write('after an orphaned backend');
   });
 
