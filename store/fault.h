@@ -6,7 +6,14 @@
  *
  * exit_before_commit  a batch is about to be sent
  * exit_after_commit   a batch was committed; nothing is published or answered yet
- * skip_publish        an event is not published, as if PUB/SUB had dropped it */
+ * skip_publish        an event is not published, as if PUB/SUB had dropped it
+ *
+ * Negative controls: they break a promise, and the tests must notice.
+ *
+ * lose_commit         a batch is answered and published, but rolled back
+ * forget_ids          every time: a message is stored under a new id, no repetition is known
+ * early_unlock        every time: a room's lock ends when seqs are taken, not when messages are in
+ */
 #ifndef PARLEY_STORE_FAULT_H
 #define PARLEY_STORE_FAULT_H
 
@@ -17,16 +24,22 @@
 #include <string.h>
 #include <unistd.h>
 
+/* What PARLEY_FAULT says behind the place's name ("" or ":5"), or NULL if it names another. */
+static inline const char *fault_turn(const char *place)
+{
+    const char *wanted = getenv("PARLEY_FAULT");
+    size_t size = strlen(place);
+    if (!wanted || strncmp(wanted, place, size) != 0 || (wanted[size] && wanted[size] != ':'))
+        return NULL;
+    return wanted + size;
+}
+
 /* Is the place the one that PARLEY_FAULT names, and is it its turn? */
 static inline int fault_is_due(const char *place)
 {
     static int passed;
-    const char *wanted = getenv("PARLEY_FAULT");
-    size_t size = strlen(place);
-    if (!wanted || strncmp(wanted, place, size) != 0 || (wanted[size] && wanted[size] != ':'))
-        return 0;
-    int turn = wanted[size] ? atoi(wanted + size + 1) : 1;
-    return ++passed == turn;
+    const char *turn = fault_turn(place);
+    return turn && ++passed == (*turn ? atoi(turn + 1) : 1);
 }
 
 #define FAULT_EXIT(place)                                                                          \
@@ -38,9 +51,13 @@ static inline int fault_is_due(const char *place)
 /* Is the place the one that PARLEY_FAULT names? Then something else is to happen there. */
 #define FAULT_AT(place) fault_is_due(place)
 
+/* The same, each time. */
+#define FAULT_IS(place) (fault_turn(place) != NULL)
+
 #else
 #define FAULT_EXIT(place) ((void)0)
 #define FAULT_AT(place) 0
+#define FAULT_IS(place) 0
 #endif
 
 #endif

@@ -281,7 +281,8 @@ static void s_on_fast(void *arg, const pg_outcome_t *outcome)
     } else {
         metric_observe(self->metric_commit, clock_mono_us() - self->sent_us);
         s_widen(self);
-        s_take_rows(self, outcome->results[WRITER_FAST_ROWS], false);
+        int rows = FAULT_IS("early_unlock") ? 2 : WRITER_FAST_ROWS;
+        s_take_rows(self, outcome->results[rows], false);
         s_finish_batch(self);
         s_requeue(self, false, true); /* messages of guarded rooms */
     }
@@ -403,6 +404,8 @@ static void s_create_message(void *arg, store_call_t *call)
         store_call_reject(call, refusal.argument, "%s", refusal.err.text);
         return;
     }
+    if (FAULT_IS("forget_ids"))
+        id = uuid_v7(clock_unix_ms());
     if (self->queue_count >= QUEUE_MAX || self->queue_bytes + body.size > QUEUE_BYTES_MAX) {
         store_call_fail(call, ERR_LIMIT_EXCEEDED, "\"outcome\":\"none\",\"retryAfterMs\":500",
                         "too many messages are waiting for being stored");

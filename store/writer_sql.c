@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "store/arguments.h"
+#include "store/fault.h"
 #include "store/pg_array.h"
 
 /* Ceiling of one parameter: bodies of the largest batch. */
@@ -73,6 +74,57 @@ static const pg_statement_t s_stored = {
     .binary_results = true,
 };
 
+#ifdef PARLEY_FAULTS
+static const pg_statement_t s_rollback = {.name = "write_rollback", .sql = "ROLLBACK"};
+
+/* FAST in two transactions. What the first one took goes to the second in a setting. */
+static const pg_statement_t s_take = {
+    .name = "write_take",
+    .sql = "WITH cnt AS ("
+           " INSERT INTO rooms AS r (room,last_seq)"
+           " SELECT u.room,u.k FROM unnest($5::text[],$6::bigint[]) WITH ORDINALITY u(room,k,o)"
+           " ORDER BY u.o"
+           " ON CONFLICT (room) DO UPDATE SET last_seq=r.last_seq+excluded.last_seq"
+           " RETURNING r.room,r.last_seq)"
+           " SELECT set_config('parley.taken',json_object_agg(room,last_seq)::text,false),"
+           " $1,$2,$3,$4,$7 FROM cnt",
+    .param_count = 7,
+    .types = s_fast_types,
+};
+static const pg_statement_t s_commit = {.name = "write_commit", .sql = "COMMIT"};
+static const pg_statement_t s_insert = {
+    .name = "write_insert",
+    .sql = "INSERT INTO messages(room,seq,id,handle,body,created_at)"
+           " SELECT i.room,(current_setting('parley.taken')::json->>i.room)::bigint-i.back,i.id,"
+           "  i.handle,i.body,clock_timestamp()"
+           " FROM unnest($1::text[],$2::uuid[],$3::text[],$4::text[],$7::bigint[])"
+           "  WITH ORDINALITY i(room,id,handle,body,back,ord)"
+           " WHERE $5 IS NOT NULL AND $6 IS NOT NULL RETURNING room,id,seq,created_at",
+    .param_count = 7,
+    .types = s_fast_types,
+    .binary_results = true,
+};
+
+/* Runs the batch as the fault says; false: there is none. */
+static bool
+s_run_faulty(pg_link_t *link, pg_param_t *params, int64_t deadline_ms, pg_done_fn fn, void *arg)
+{
+    pg_step_t lost[] = {{.statement = &s_fast, .params = params}, {.statement = &s_rollback}};
+    pg_step_t unlocked[] = {{.statement = &s_take, .params = params},
+                            {.statement = &s_commit},
+                            {.statement = &s_insert, .params = params}};
+    if (FAULT_AT("lose_commit"))
+        pg_link_run(link, lost, 2, deadline_ms, fn, arg);
+    else if (FAULT_IS("early_unlock"))
+        pg_link_run(link, unlocked, 3, deadline_ms, fn, arg);
+    else
+        return false;
+    return true;
+}
+#else
+#define s_run_faulty(link, params, deadline_ms, fn, arg) false
+#endif
+
 /* The parameters of a batch: repetitions are left out. */
 typedef struct {
     pg_array_t rooms, ids, handles, bodies, backs, distinct, counts;
@@ -128,7 +180,8 @@ void writer_sql_fast(
         pg_array_param(&arrays.backs),
     };
     pg_step_t step = {.statement = &s_fast, .params = params};
-    pg_link_run(link, &step, 1, deadline_ms, fn, arg);
+    if (!s_run_faulty(link, params, deadline_ms, fn, arg))
+        pg_link_run(link, &step, 1, deadline_ms, fn, arg);
     s_free(&arrays);
 }
 
