@@ -9,7 +9,10 @@
 #include "common/clock.h"
 #include "common/json.h"
 
-enum { LINE_MAX_BYTES = 16 * 1024 };
+enum {
+    LINE_MAX_BYTES = 16 * 1024,
+    HELD_MAX = 4096, /* PIPE_BUF: one write of so much does not mix with other processes' lines */
+};
 
 static const char *const s_level_names[] = {"debug", "info", "warn", "error"};
 
@@ -19,6 +22,10 @@ static struct {
     log_level_t level;
     bool json;
 } s_log = {.program = "parley", .level = LOG_LEVEL_INFO, .json = true};
+
+/* Lines that this thread holds back until log_flush. */
+static _Thread_local bool t_holds;
+static _Thread_local buffer_t t_held = BUFFER_INIT(HELD_MAX);
 
 void log_init(const char *program, const char *node, log_level_t level, log_format_t format)
 {
@@ -119,6 +126,36 @@ static void s_put_head(buffer_t *out, log_level_t level, const char *message)
     s_put_safe(out, message);
 }
 
+static void s_write(const buffer_t *text)
+{
+    ssize_t written = write(STDERR_FILENO, text->data, text->size);
+    (void)written; /* nowhere to complain to */
+}
+
+void log_flush(void)
+{
+    if (t_held.size > 0)
+        s_write(&t_held);
+    buffer_clear(&t_held);
+}
+
+/* A warning goes out at once, with all that came before it. */
+static void s_emit(log_level_t level, const buffer_t *line)
+{
+    if (!t_holds) {
+        s_write(line);
+        return;
+    }
+    if (t_held.size + line->size > HELD_MAX)
+        log_flush();
+    if (line->size > HELD_MAX)
+        s_write(line);
+    else
+        buffer_put(&t_held, line->data, line->size);
+    if (level >= LOG_LEVEL_WARN)
+        log_flush();
+}
+
 void log_write(log_level_t level, const char *message, ...)
 {
     if (!log_is_on(level))
@@ -140,8 +177,14 @@ void log_write(log_level_t level, const char *message, ...)
     }
     va_end(args);
     buffer_put_str(&line, s_log.json ? "}\n" : "\n");
-    /* One write a line, so that lines of several processes do not mix. */
-    ssize_t written = write(STDERR_FILENO, line.data, line.size);
-    (void)written; /* nowhere to complain to */
+    s_emit(level, &line);
     buffer_free(&line);
+}
+
+void log_hold(bool hold)
+{
+    log_flush();
+    t_holds = hold;
+    if (!hold)
+        buffer_free(&t_held);
 }

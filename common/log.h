@@ -30,6 +30,12 @@ bool log_format_parse(const char *name, log_format_t *format);
  * LOG_END. */
 void log_write(log_level_t level, const char *message, ...);
 
+/* From now on this thread's lines below warning wait for log_flush (or until there are 4 KB of
+ * them): one write for a turn of the loop, not for each request. The loop does both
+ * (common/loop.h). false ends it and flushes. */
+void log_hold(bool hold);
+void log_flush(void);
+
 static inline log_field_t log_str(const char *name, const char *value)
 {
     return (log_field_t){.name = name, .type = LOG_FIELD_STR, .string = value};

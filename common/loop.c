@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "common/log.h"
+
 enum { DEFER_ROUNDS = 8, ZMQ_CALLS_A_TURN = 64, STOP_SIGNALS = 2 };
 
 typedef struct {
@@ -13,8 +15,9 @@ typedef struct {
 
 struct loop {
     uv_loop_t uv;
-    uv_check_t check; /* the end of a turn */
-    uv_idle_t awake;  /* active while something is put off: the loop does not sleep */
+    uv_prepare_t prepare; /* right before the loop sleeps */
+    uv_check_t check;     /* the end of a turn */
+    uv_idle_t awake;      /* active while something is put off: the loop does not sleep */
     uv_signal_t stop_signals[STOP_SIGNALS];
     void (*on_stop)(void *arg);
     void *on_stop_arg;
@@ -145,6 +148,12 @@ void loop_defer_cancel(loop_t *self, void (*fn)(void *arg), void *arg)
             self->deferred[i].fn = NULL;
 }
 
+static void s_on_prepare(uv_prepare_t *prepare)
+{
+    (void)prepare;
+    log_flush();
+}
+
 /* ---- the loop ---- */
 
 loop_t *loop_new(void)
@@ -159,6 +168,9 @@ loop_t *loop_new(void)
     self->check.data = self;
     uv_check_start(&self->check, s_on_check);
     uv_unref((uv_handle_t *)&self->check);
+    uv_prepare_init(&self->uv, &self->prepare);
+    uv_prepare_start(&self->prepare, s_on_prepare);
+    uv_unref((uv_handle_t *)&self->prepare);
     uv_idle_init(&self->uv, &self->awake);
     for (int i = 0; i < STOP_SIGNALS; i++) {
         uv_signal_init(&self->uv, &self->stop_signals[i]);
@@ -175,6 +187,7 @@ void loop_destroy(loop_t **self_p)
         return;
     *self_p = NULL;
     s_run_kicked(self); /* closes what was destroyed while it was kicked */
+    uv_close((uv_handle_t *)&self->prepare, NULL);
     uv_close((uv_handle_t *)&self->check, NULL);
     uv_close((uv_handle_t *)&self->awake, NULL);
     for (int i = 0; i < STOP_SIGNALS; i++)
@@ -194,7 +207,9 @@ uv_loop_t *loop_uv(loop_t *self)
 
 void loop_run(loop_t *self)
 {
+    log_hold(true);
     uv_run(&self->uv, UV_RUN_DEFAULT);
+    log_hold(false);
 }
 
 void loop_stop(loop_t *self)

@@ -13,7 +13,7 @@ loop_t *loop_new(void);
  * came. */
 void loop_destroy(loop_t **self_p);
 uv_loop_t *loop_uv(loop_t *self);
-/* Runs until loop_stop. */
+/* Runs until loop_stop. Log lines of a turn go out together, before the loop sleeps (log_hold). */
 void loop_run(loop_t *self);
 void loop_stop(loop_t *self);
 

@@ -1,4 +1,5 @@
 /* clock, uuid, err, config, metrics, net: what a process is told and what it tells. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,6 +14,7 @@
 #include "common/clock.h"
 #include "common/config.h"
 #include "common/err.h"
+#include "common/log.h"
 #include "common/metrics.h"
 #include "common/net.h"
 #include "common/uuid.h"
@@ -229,6 +231,53 @@ static void s_test_net(void **state)
         assert_int_equal(net_parse_address(bad[i], &storage, &length, NULL), ERR_CONFIG);
 }
 
+/* What was written to stderr since the last call; the descriptor is a pipe for the test. */
+static const char *s_read_log(int fd)
+{
+    static char text[8192];
+    ssize_t n = read(fd, text, sizeof text - 1);
+    text[n > 0 ? n : 0] = '\0';
+    return text;
+}
+
+static void s_test_log_lines(void **state)
+{
+    (void)state;
+    int ends[2], real = dup(STDERR_FILENO);
+    assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    dup2(ends[1], STDERR_FILENO);
+    log_init("unit", "n1", LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+    clock_test_set(0, 0);
+    log_debug("unseen", LOG_END);
+    log_info("seen", log_str("text", "a\"\n\xff"), log_str("none", NULL), log_int("n", -5),
+             log_bool("yes", true), log_num("x", 0.5), LOG_END);
+    char one[512];
+    snprintf(one, sizeof one, "%s", s_read_log(ends[0]));
+    log_hold(true);
+    log_info("first", LOG_END);
+    size_t held = strlen(s_read_log(ends[0]));
+    log_warn("second", LOG_END);
+    char both[512];
+    snprintf(both, sizeof both, "%s", s_read_log(ends[0]));
+    log_info("third", LOG_END);
+    log_hold(false);
+    char last[512];
+    snprintf(last, sizeof last, "%s", s_read_log(ends[0]));
+    clock_test_off();
+    dup2(real, STDERR_FILENO);
+    close(real);
+    close(ends[0]);
+    close(ends[1]);
+    assert_string_equal(
+        one, "{\"time\":\"1970-01-01T00:00:00.000Z\",\"level\":\"info\",\"program\":\"unit\","
+             "\"node\":\"n1\",\"message\":\"seen\",\"text\":\"a\\u0022\\u000a\\u00ff\","
+             "\"none\":null,\"n\":-5,\"yes\":true,\"x\":0.5}\n");
+    assert_int_equal(held, 0);
+    assert_non_null(strstr(both, "first"));
+    assert_true(strstr(both, "second") > strstr(both, "first"));
+    assert_non_null(strstr(last, "third"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +287,7 @@ int main(void)
         cmocka_unit_test(s_test_config),
         cmocka_unit_test(s_test_metrics),
         cmocka_unit_test(s_test_net),
+        cmocka_unit_test(s_test_log_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
