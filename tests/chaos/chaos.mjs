@@ -99,7 +99,7 @@ export async function runChaos(options) {
   const settings = { ...DEFAULTS, ...options };
   const { seconds, seed, say } = settings;
   const random = new Random(seed);
-  const history = { seed, sends: [], subscriptions: [], log: {}, complaints: [], faults: [] };
+  const history = { seed, sends: [], subscriptions: [], reads: [], log: {}, complaints: [], faults: [] };
   const { system, links } = await startLinked(settings);
   const { gateways } = system;
   let failure = null;
@@ -152,6 +152,7 @@ export async function runChaos(options) {
     refused: history.sends.filter((send) => send.outcome === 'none').length,
     unanswered: history.sends.filter((send) => send.outcome === 'unknown').length,
     subscriptions: history.subscriptions.length,
+    reads: history.reads.length,
     deliveries: history.subscriptions.reduce((sum, subscription) => sum + subscription.deliveries.length, 0),
     faults: nemesis.total,
     counts: nemesis.counts,
@@ -164,6 +165,7 @@ export function writeHistory(file, history) {
   const put = (kind, record) => fs.writeSync(out, `${JSON.stringify({ kind, ...record })}\n`);
   for (const send of history.sends) put('send', send);
   for (const subscription of history.subscriptions) put('subscription', subscription);
+  for (const read of history.reads) put('read', read);
   for (const [room, messages] of Object.entries(history.log)) put('room', { room, messages });
   for (const text of history.complaints) put('complaint', { text });
   for (const fault of history.faults) put('fault', fault);

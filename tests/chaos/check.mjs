@@ -5,8 +5,9 @@
 //                  outcome: `ok` (acknowledged at `end`), `none` (every attempt was certainly not executed, and it was given
 //                  up), `unknown` (at least one attempt may have been executed, none was acknowledged). Bodies are unique.
 //   subscriptions  [{id, subscriber, room, start, begin, acked, open, deliveries: [{seq, messageId, body}]}]
-//                  in the order in which each subscriber made them. start: `live`, {last: n} or {after: seq}; acked: when it was
-//                  acknowledged, or null; open: it lived, and had time to catch up, when the log was read
+//                  in the order in which each subscriber made them. start: `live`, {last: n} or {after: seq}, with
+//                  read: id if it goes on behind a page; acked: when it was acknowledged, or null; open: it lived, and had time to catch up, when the log was read
+//   reads          [{id, room, begin, messages: [{seq, messageId, body}]}]: pages of the newest messages
 //   log            {room: [{seq, messageId, body}]}, read when everything had healed
 //   complaints     what clients were told that nobody may be told
 // Times are of one clock. A violation is {rule, text}.
@@ -24,6 +25,7 @@ export const RULES = {
   start: 'a subscription begins where it was said to',
   behind: 'whoever stays or resumes gets everything',
   down: 'a subscriber is connected when everything has healed',
+  read: 'a page holds all that was acknowledged before it was asked for',
   sender: 'messages of one sender, each sent after the previous answer, are in order',
   'real-time': 'acknowledged before another began: a smaller seq',
 };
@@ -37,6 +39,7 @@ export function check(history) {
   checkSends(history, index, say);
   for (const subscription of history.subscriptions) checkSubscription(subscription, index, say);
   checkSubscribers(history, say);
+  checkReads(history, index, say);
   return found;
 }
 
@@ -127,15 +130,49 @@ function checkSubscription({ id, room, start, acked, open, deliveries }, { byBod
 }
 
 // The last subscription of each stays; one that resumes goes on behind what came last.
-function checkSubscribers({ subscriptions }, say) {
+function checkSubscribers({ subscriptions, reads = [] }, say) {
+  const pages = new Map(reads.map(({ id, messages }) => [id, messages.at(-1)?.seq]));
   const chains = new Map();
   for (const subscription of subscriptions) {
     const before = chains.get(subscription.subscriber);
     const got = subscription.deliveries.at(-1)?.seq ?? subscription.start.after ?? before?.got;
-    const { after } = subscription.start;
-    if (after !== undefined && after !== before?.got) say('start', `subscription ${subscription.id} resumes behind ${after}, not behind ${before?.got}`);
+    const { after, read } = subscription.start;
+    const due = read === undefined ? before?.got : pages.get(read);
+    if (after !== undefined && after !== due) say('start', `subscription ${subscription.id} resumes behind ${after}, not behind ${due}`);
     chains.set(subscription.subscriber, { got, subscription });
   }
   for (const [subscriber, { subscription }] of chains)
     if (!subscription.open) say('down', `${subscriber} has no connection at the end`);
+}
+
+// Pages are of the newest, without a hole, and no older than what was acknowledged before they were asked for.
+function checkReads({ reads = [], sends }, { rooms }, say) {
+  const ends = new Map();
+  for (const [room] of rooms) {
+    let top = 0;
+    const acknowledged = sends.filter((send) => send.room === room && send.outcome === 'ok').sort((a, b) => a.end - b.end);
+    ends.set(room, acknowledged.map(({ end, answers: [{ seq }] }) => ({ end, top: (top = Math.max(top, seq)) })));
+  }
+  for (const { id, room, begin, messages } of reads) {
+    messages.forEach(({ seq, messageId, body }, i) => {
+      const message = rooms.get(room)?.bySeq.get(seq);
+      if (message?.body !== body || message.messageId !== messageId) say('names', `read ${id} of ${room}: ${seq} was ${body} ${messageId}, the log has ${message ? `${message.body} ${message.messageId}` : 'nothing'}`);
+      if (i > 0 && seq !== messages[i - 1].seq + 1) say('read', `read ${id} of ${room}: ${seq} follows ${messages[i - 1].seq}`);
+    });
+    const wanted = newestBefore(ends.get(room) ?? [], begin);
+    const last = messages.at(-1)?.seq ?? 0;
+    if (last < wanted) say('read', `read ${id} of ${room}: ends at ${last}, though ${wanted} had been acknowledged`);
+  }
+}
+
+// The largest seq of what was acknowledged before the time; steps are in order of time.
+function newestBefore(steps, time) {
+  let low = 0;
+  let high = steps.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (steps[middle].end < time) low = middle + 1;
+    else high = middle;
+  }
+  return low === 0 ? 0 : steps[low - 1].top;
 }

@@ -29,6 +29,12 @@ function history() {
       follow(5, 'visits', 'live', 2, 3, { acked: 15, open: false }),
       follow(6, 'visits', 'live', 5, 5, { acked: 55 }),
       follow(7, 'came late', 'live', 6, 5, { acked: 75 }),
+      follow(8, 'read first', { after: 3, read: 1 }, 4, 5),
+    ],
+    reads: [
+      { id: 1, room: 'r', begin: 35, messages: log.slice(1, 3) },
+      { id: 2, room: 'r', begin: 51, messages: log.slice(0, 4) },
+      { id: 3, room: 'r', begin: 5, messages: [] },
     ],
     log: { r: log },
     complaints: [],
@@ -71,6 +77,7 @@ describe('a bad one', () => {
     ['an acknowledged message whose room is not there', ['lost'], (h) => {
       h.log = {};
       h.subscriptions = [];
+      h.reads = [];
     }],
     ['an acknowledgement with another seq', ['lost', 'sender'], (h) => (h.sends[0].answers[0].seq = 3)],
     ['a repetition with another answer', ['lost'], (h) => h.sends[1].answers.push({ seq: 2, messageId: 'id-new' })],
@@ -81,7 +88,7 @@ describe('a bad one', () => {
     ['a delivery twice', ['repeat'], (h) => sub(h, 1).deliveries.splice(2, 0, sub(h, 1).deliveries[1])],
     ['two deliveries in the wrong order', ['gap', 'repeat'], (h) => swap(sub(h, 1).deliveries, 1, 2)],
     ['a delivery left out', ['gap'], (h) => sub(h, 1).deliveries.splice(2, 1)],
-    ['left out by a subscription that was cut off later', ['gap'], (h) => (sub(h, 1).deliveries.splice(2, 1), h.subscriptions.push({ ...sub(h, 1), open: false }), swap(h.subscriptions, 0, 7))],
+    ['left out by a subscription that was cut off later', ['gap'], (h) => (sub(h, 1).deliveries.splice(2, 1), h.subscriptions.push({ ...sub(h, 1), open: false }), swap(h.subscriptions, 0, 8))],
     ['resumed one further', ['start'], (h) => sub(h, 4).deliveries.shift()],
     ['resumed one earlier', ['repeat'], (h) => sub(h, 4).deliveries.unshift(h.log.r[1])],
     ['resumed behind what never came', ['start'], (h) => {
@@ -94,6 +101,11 @@ describe('a bad one', () => {
     ['one who resumed and got nothing', ['behind'], (h) => (sub(h, 4).deliveries = [])],
     ['one who wanted the newest and got nothing', ['behind'], (h) => (sub(h, 1).deliveries = [])],
     ['one without a connection at the end', ['down'], (h) => (sub(h, 1).open = false)],
+    ['a page that is too old', ['read'], (h) => h.reads[1].messages.pop()],
+    ['an empty page that is too old', ['read'], (h) => (h.reads[2].begin = 11)],
+    ['a page with a hole', ['read'], (h) => h.reads[1].messages.splice(1, 1)],
+    ['a page with another message', ['names'], (h) => (h.reads[0].messages[0].messageId = 'x')],
+    ['a subscription behind a page that leaves something out', ['start'], (h) => sub(h, 8).deliveries.shift()],
     ['a sender’s messages in the wrong order', ['names', 'real-time', 'sender', 'start'], (h) => {
       swap(h.log.r, 0, 1);
       h.log.r.forEach((m, i) => (m.seq = i + 1));
@@ -107,6 +119,7 @@ describe('a bad one', () => {
       const h = history();
       // The log's own objects are shared with nobody.
       h.log.r = h.log.r.map((m) => ({ ...m }));
+      for (const read of h.reads) read.messages = read.messages.map((m) => ({ ...m }));
       spoil(h);
       const found = check(h);
       assert.deepEqual(rules(found), expected, JSON.stringify(found, null, 1));

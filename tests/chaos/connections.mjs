@@ -1,6 +1,6 @@
-// Subscriptions as clients of three dialects make them, each on a connection of its own. All take
+// Subscriptions as clients of four dialects make them, each on a connection of its own. All take
 //   {gateway, token, query, variables, resume}   resume: a cursor
-// and call on.ack() when the server says that the subscription is live (graphql-transport-ws never does), on.next(result),
+// and call on.ack() when the server says that the subscription is live (the dialects without an acknowledgement never do), on.next(result),
 // on.refused(errors) and, once, on.end(). They return a function that cuts the connection.
 import http from 'node:http';
 import { createRequire } from 'node:module';
@@ -9,13 +9,14 @@ const require = createRequire(new URL('../e2e/package.json', import.meta.url));
 const WebSocket = require('ws');
 
 const HANDSHAKE_MS = 15_000;
+const TRY_AGAIN_LATER = 1013;
 
 function dial(url, protocol, onOpen, onMessage, on) {
   const socket = new WebSocket(url, protocol, { handshakeTimeout: HANDSHAKE_MS, perMessageDeflate: false });
   socket.on('open', () => onOpen((message) => socket.send(JSON.stringify(message))));
   socket.on('message', (text) => onMessage(JSON.parse(text), (message) => socket.send(JSON.stringify(message)), () => socket.terminate()));
   socket.on('error', () => {}); // close follows
-  socket.on('close', () => on.end());
+  socket.on('close', (code) => on.end(code));
   return () => socket.terminate();
 }
 
@@ -33,6 +34,30 @@ function transportWs({ gateway, token, query, variables, resume }, on) {
       if (message.type === 'error' || message.type === 'complete') cut();
     },
     on,
+  );
+}
+
+// graphql-ws, the old protocol: subscriptions-transport-ws.
+function oldGraphqlWs({ gateway, token, query, variables, resume }, on) {
+  const payload = { query, variables: resume ? { ...variables, after: resume, last: undefined } : variables };
+  // Whether a refused connection may be tried again is said by the close code alone.
+  let refusal = null;
+  const end = (code) => {
+    if (refusal && code !== TRY_AGAIN_LATER) on.refused([{ ...refusal, code }]);
+    on.end();
+  };
+  return dial(
+    gateway.wsUrl,
+    'graphql-ws',
+    (send) => send({ type: 'connection_init', payload: { Authorization: `Bearer ${token}` } }),
+    (message, send, cut) => {
+      if (message.type === 'connection_ack') send({ id: '1', type: 'start', payload });
+      else if (message.type === 'data') on.next(message.payload);
+      else if (message.type === 'connection_error') refusal = message.payload;
+      else if (message.type === 'error') on.refused([message.payload?.errors ?? message.payload].flat());
+      if (message.type === 'error' || message.type === 'complete') cut();
+    },
+    { ...on, end },
   );
 }
 
@@ -115,4 +140,5 @@ function errorsOf(text) {
   }
 }
 
-export const DIALECTS = { 'graphql-transport-ws': transportWs, AppSync: appSync, SSE: eventStream };
+export const DIALECTS = { 'graphql-transport-ws': transportWs, AppSync: appSync, SSE: eventStream, 'graphql-ws': oldGraphqlWs };
+export const ACKNOWLEDGES = new Set(['AppSync', 'SSE']);

@@ -54,7 +54,7 @@ try {
   for (const [name, count] of [...result.counts].sort((a, b) => b[1] - a[1])) console.log(`  ${count} × ${name}`);
   for (const { rule, text } of violations.slice(0, SHOWN)) console.log(`VIOLATION ${rule}: ${text}`);
   if (violations.length > 0 || values.keep) keep(history);
-  console.log(`${result.refused} sends refused, ${result.unanswered} unanswered, ${result.subscriptions} subscriptions`);
+  console.log(`${result.refused} sends refused, ${result.unanswered} unanswered, ${result.subscriptions} subscriptions, ${result.reads} reads`);
   console.log(`${result.sends} sends, ${result.acknowledged} acknowledged, ${result.deliveries} deliveries, ${result.faults} faults, ${violations.length} violations`);
   process.exit(violations.length > 0 ? 1 : 0);
 } catch (error) {
