@@ -254,6 +254,16 @@ void services_on_lost(instance_t *instance)
 
 /* ---- answers ---- */
 
+/* Certain is only what this instance did: another one that was lost may have executed the call. */
+static void s_doubt(const service_call_t *call, service_answer_t *answer)
+{
+    json_slice_t outcome;
+    if (call->was_sent && answer->extensions.size > 0 &&
+        json_get(answer->extensions, "outcome", &outcome) && outcome.size == 6 &&
+        memcmp(outcome.data, "\"none\"", 6) == 0)
+        answer->extensions = s_outcome_unknown;
+}
+
 void services_on_answer(instance_t *instance, const bus_record_t *record)
 {
     services_t *self = instance->service->services;
@@ -267,6 +277,7 @@ void services_on_answer(instance_t *instance, const bus_record_t *record)
     if (record->flags & BUS_FLAG_ERROR) {
         arena_reset(self->arena);
         body_read_error(self->arena, record->body, record->body_size, &answer);
+        s_doubt(call, &answer);
         s_finish(call, OUTCOME_ERROR, &answer);
         return;
     }

@@ -404,6 +404,38 @@ static void s_test_sister(void **state)
     assert_true(bus_id_equal(&id, &self->b.last_id)); /* the same id */
 }
 
+static void s_fail_in_time(fake_service_t *self, const bus_record_t *record, buffer_t *out)
+{
+    (void)self;
+    bus_record_write_error(out, record->verb, &record->id, ERR_TIMEOUT, "too late",
+                           "\"outcome\":\"none\"");
+}
+
+/* What a sister refuses for certain may have been done by the instance that was lost. */
+static void s_test_doubt(void **state)
+{
+    fixture_t *self = *state;
+    result_t results[2];
+    s_open_a(self);
+    s_open_b(self);
+    s_start(self, true);
+    assert_true(turn_until(self->loop, s_has_two_up, self, 2000));
+    self->a.is_silent = true;
+    self->b.on_call = s_fail_in_time;
+    for (int i = 0; i < 2; i++)
+        s_call(self, "Mutation.again", 5000, &results[i]);
+    turn_for(self->loop, 50);
+    assert_int_equal(self->a.calls, 1);
+    const result_t *sure = results[0].is_answered ? &results[0] : &results[1];
+    result_t *doubtful = results[0].is_answered ? &results[1] : &results[0];
+    assert_true(sure->is_answered && !doubtful->is_answered);
+    assert_string_equal(sure->extensions, "{\"outcome\":\"none\"}");
+    fake_service_close(&self->a);
+    assert_true(turn_until(self->loop, s_is_answered, doubtful, 1000));
+    assert_string_equal(doubtful->code, "TIMEOUT");
+    assert_string_equal(doubtful->extensions, "{\"outcome\":\"unknown\"}");
+}
+
 static void s_test_manifest_refused(void **state)
 {
     fixture_t *self = *state;
@@ -760,6 +792,7 @@ int main(void)
         BUS_TEST(s_test_ceiling),
         BUS_TEST(s_test_restart),
         BUS_TEST(s_test_sister),
+        BUS_TEST(s_test_doubt),
         BUS_TEST(s_test_manifest_refused),
         BUS_TEST(s_test_collision),
         BUS_TEST(s_test_versions),
