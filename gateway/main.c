@@ -28,6 +28,7 @@ enum {
     DESCRIPTORS_KEPT = 128, /* for the bus, logs, the admin address … */
     DRAIN_MS = 7000,        /* at SIGTERM, for what is under way */
     DRAIN_TICK_MS = 20,
+    LINGER_MS = 300, /* at least: for requests on their way on kept-alive connections */
     HEALTHCHECK_MS = 3000,
     WAITING_BYTES_MAX = 20 * 1024 * 1024,
     NODE_SIZE = 128,
@@ -138,8 +139,9 @@ static void s_on_scrape(void *arg)
 static void s_on_drain_tick(void *arg)
 {
     gateway_t *self = arg;
-    bool late = clock_mono_us() > self->drain_until_us;
-    if (!late && (http_server_busy(self->http) || realtime_count(self->realtime)))
+    int64_t left_us = self->drain_until_us - clock_mono_us();
+    bool early = left_us > (int64_t)(DRAIN_MS - LINGER_MS) * 1000, late = left_us < 0;
+    if (early || (!late && (http_server_busy(self->http) || realtime_count(self->realtime))))
         return;
     if (late)
         log_warn("going away although something is still under way",

@@ -1,6 +1,7 @@
 // What dies comes back, clients get clear errors meanwhile, and every acknowledged message is there once.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
+import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { CREATE, create, data, handle, post, signUp, subscribe, subscribeLive, wsClient } from './harness/client.mjs';
 import { metricSum, metrics, startSystem, until } from './harness/system.mjs';
@@ -205,6 +206,41 @@ describe('killed in mid-flight', () => {
     for (const answer of answers) assert.ok(answer.data || answer.error || answer.errors, 'half an answer');
     gateway.start();
     await system.ready();
+  });
+});
+
+describe('going away', () => {
+  test('SIGTERM: no request on a kept-alive connection is lost', async () => {
+    const system = await startSystem({ stores: 0, gateways: 0, postgres: false });
+    try {
+      system.options.services = [`nobody=ipc://${system.dir}/nobody.ipc`]; // {__typename} needs no service
+      const gateway = (await system.addGateway()).start();
+      await until('alive', async () => (await fetch(`${gateway.url}/livez`)).ok);
+      const agents = Array.from({ length: 20 }, () => new http.Agent({ keepAlive: true, maxSockets: 1 }));
+      const outcomes = { answered: 0, refused: 0, lost: [] };
+      const ask = (by) =>
+        new Promise((resolve) => {
+          const request = http.get(`${gateway.url}/livez`, { agent: by }, (response) => response.resume().on('end', () => resolve('answered')));
+          request.on('error', (error) => resolve(error.code === 'ECONNREFUSED' ? 'refused' : error));
+        });
+      // Each goes on on its connection until a new one is refused: then the gateway has gone.
+      const clients = agents.map(async (by) => {
+        for (;;) {
+          const outcome = await ask(by);
+          if (outcome === 'answered') outcomes.answered += 1;
+          else if (outcome === 'refused') return (outcomes.refused += 1);
+          else return outcomes.lost.push(String(outcome));
+        }
+      });
+      await until('some answers', () => outcomes.answered > 500);
+      const exit = await gateway.stop('SIGTERM');
+      await Promise.all(clients);
+      for (const by of agents) by.destroy();
+      assert.deepEqual(exit, { code: 0, signal: null });
+      assert.deepEqual({ ...outcomes, answered: 0 }, { answered: 0, refused: 20, lost: [] });
+    } finally {
+      await system.stop();
+    }
   });
 });
 
