@@ -2,9 +2,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/bus_record.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "gateway/bus/service_list.h"
 #include "gateway/feed/feed_internal.h"
+
+enum { KEY_MAX = SERVICE_NAME_SIZE + BUS_STREAM_MAX + 1 };
 
 int64_t feed_backoff_ms(unsigned failures)
 {
@@ -506,11 +510,11 @@ static void s_on_idle_alarm(void *arg)
 
 stream_t *stream_find(feed_t *feed, const char *service, const char *name)
 {
-    char key[512];
+    char key[KEY_MAX];
     stream_t *self = NULL;
     int size = snprintf(key, sizeof key, "%s\n%s", service, name);
-    if (size > 0 && (size_t)size < sizeof key)
-        HASH_FIND(hh, feed->streams, key, (size_t)size, self);
+    assert(size > 0 && (size_t)size < sizeof key);
+    HASH_FIND(hh, feed->streams, key, (size_t)size, self);
     return self;
 }
 
