@@ -13,6 +13,7 @@ struct identity {
     size_t references;
     identity_provider_t provider;
     int64_t expires_at_us;
+    bool is_read_only;
     char *handle;
     char *sub;
     char *issuer_service; /* or NULL */
@@ -75,7 +76,7 @@ static void s_print_public(identity_t *self)
     buffer_t out = BUFFER_INIT(IDENTITY_JSON_MAX);
     size_t size;
     buffer_put_str(&out, self->issuer_service ? self->issuer_service : "");
-    buffer_put_char(&out, '\n');
+    buffer_put_str(&out, self->is_read_only ? "\nread only\n" : "\n");
     size_t start = out.size;
     s_print(self, &out);
     buffer_put_char(&out, '}');
@@ -110,6 +111,7 @@ identity_t *identity_new(const identity_spec_t *spec)
     self->references = 1;
     self->provider = spec->provider;
     self->expires_at_us = spec->expires_at_us;
+    self->is_read_only = spec->is_read_only;
     self->handle = s_copy(spec->handle);
     self->sub = s_copy(spec->sub);
     self->issuer_service = s_copy(spec->issuer_service);
@@ -162,6 +164,11 @@ const char *identity_handle(const identity_t *self)
 const char *identity_sub(const identity_t *self)
 {
     return self->sub;
+}
+
+bool identity_is_read_only(const identity_t *self)
+{
+    return self->is_read_only;
 }
 
 const char *identity_session(const identity_t *self)

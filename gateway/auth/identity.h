@@ -25,6 +25,7 @@ typedef struct {
     const json_t *groups;       /* list of strings, or NULL: none */
     const json_t *claims;       /* map, or NULL: none */
     int64_t expires_at_us;      /* Unix time; 0: never */
+    bool is_read_only;          /* a credential that lets its bearer change nothing */
 } identity_spec_t;
 
 typedef struct identity identity_t;
@@ -44,6 +45,8 @@ const char *identity_provider_name(const identity_t *self);
 const char *identity_handle(const identity_t *self);
 const char *identity_sub(const identity_t *self);
 bool identity_in_group(const identity_t *self, const char *group);
+/* Does the credential let its bearer change nothing? */
+bool identity_is_read_only(const identity_t *self);
 /* The session that the token belongs to (its claim `session`), or NULL. */
 const char *identity_session(const identity_t *self);
 

@@ -88,6 +88,33 @@ bool gql_operation_needs_identity(const gql_operation_t *self);
  * and logs; borrowed. */
 const char *gql_operation_root_fields(const gql_operation_t *self);
 
+/* ---- who may ---- */
+
+/* Kinds of identities, as the directives @aws_… tell them apart; bits. */
+typedef enum {
+    GQL_USER_POOL = 1,
+    GQL_API_KEY = 2,
+    GQL_OIDC = 4,
+    GQL_IAM = 8,
+    GQL_LAMBDA = 16,
+} gql_provider_t;
+
+/* Whom a field lets in: who is of one of these kinds, or of a user pool and in one of the groups.
+ */
+typedef struct {
+    uint32_t providers;
+    const char *const *groups;
+    uint32_t group_count;
+} gql_rule_t;
+
+/* What an execution knows of the one who asks. `may` is asked once for each rule that the operation
+ * meets, and not again for its events. */
+typedef struct {
+    bool (*may)(void *arg, const gql_rule_t *rule);
+    void *arg;
+    bool is_read_only; /* the root fields of a mutation are refused, unless @public */
+} gql_access_t;
+
 /* ---- execution ---- */
 typedef struct gql_execution gql_execution_t;
 
@@ -131,10 +158,13 @@ typedef struct {
 /* Prepares one execution: coerces variables (a JSON map or NULL; borrowed for the call; GraphQL
  * 2025-09 6.1.2) and collects the root fields. NULL, with the whole response (request errors, no
  * `data`) appended to `response`, if a variable is uncoercible or a limit is exceeded. Holds a
- * reference on the document until destroyed. */
+ * reference on the document until destroyed. access (borrowed for the call): a field that it
+ * refuses is null with UNAUTHORIZED at its path, and its service is not called; NULL stands for one
+ * whom no rule lets in. */
 gql_execution_t *gql_execution_new(gql_document_t *document,
                                    const gql_operation_t *operation,
                                    const json_t *variables,
+                                   const gql_access_t *access,
                                    const gql_limits_t *limits,
                                    buffer_t *response);
 void gql_execution_destroy(gql_execution_t **self_p);
@@ -160,7 +190,7 @@ const gql_call_t *gql_execution_source(gql_execution_t *self, buffer_t *response
 bool gql_execution_takes(const gql_execution_t *self, const char *type, size_t type_size);
 
 /* A string that is equal for two executions exactly if they render every event equally: document
- * text, operation, coerced variables. NUL-terminated, borrowed. */
+ * text, operation, coerced variables, refused fields. NUL-terminated, borrowed. */
 const char *gql_execution_group_key(const gql_execution_t *self);
 
 /* Renders one event: payload is the value of the root field (a stored object; not trusted); cursor

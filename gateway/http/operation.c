@@ -5,6 +5,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "gateway/auth/access.h"
 #include "gateway/http/graphql_error.h"
 #include "gateway/http/operation_metrics.h"
 
@@ -398,7 +399,8 @@ static bool s_begin(operation_t *self, operation_done_fn done, void *arg)
     self->done = done;
     self->arg = arg;
     buffer_t response = BUFFER_INIT(RESPONSE_ERRORS_MAX);
-    self->execution = gql_execution_new(self->document, self->operation, self->variables,
+    gql_access_t access = access_of(self->identity);
+    self->execution = gql_execution_new(self->document, self->operation, self->variables, &access,
                                         &self->runner->options.limits, &response);
     bool begun = self->execution != NULL;
     if (!begun)

@@ -79,7 +79,7 @@ __attribute__((noinline)) static size_t s_operation(document_cache_t *cache,
         document_cache_get(cache, schema, text, strlen(text), &GQL_LIMITS_DEFAULT, true, &errors);
     const gql_operation_t *operation = gql_document_operation(document, NULL, NULL);
     host.execution =
-        gql_execution_new(document, operation, variables, &GQL_LIMITS_DEFAULT, &errors);
+        gql_execution_new(document, operation, variables, NULL, &GQL_LIMITS_DEFAULT, &errors);
     gql_execution_start(host.execution, &s_host, &host);
     if (host.execution)
         gql_execution_resolve(host.execution, host.index, answer->data, answer->size);

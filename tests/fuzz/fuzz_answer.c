@@ -119,7 +119,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     host_t host = {.call_count = 0};
     host.execution =
         gql_execution_new(documents[which], gql_document_operation(documents[which], NULL, NULL),
-                          NULL, &GQL_LIMITS_DEFAULT, &response);
+                          NULL, NULL, &GQL_LIMITS_DEFAULT, &response);
     if (!host.execution)
         abort();
     if (which == DOCUMENTS - 1) {

@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     buffer_t response = BUFFER_INIT(LIMIT);
     host_t host = {.call_count = 0};
     host.execution = gql_execution_new(document, gql_document_operation(document, NULL, NULL),
-                                       variables, &GQL_LIMITS_DEFAULT, &response);
+                                       variables, NULL, &GQL_LIMITS_DEFAULT, &response);
     if (host.execution) {
         gql_execution_start(host.execution, &s_host, &host);
         for (uint32_t i = 0; i < host.call_count; i++)

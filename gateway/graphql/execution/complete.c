@@ -53,6 +53,17 @@ complete_null_error(completion_t *self, const plan_field_t *field, const path_t 
                                 field->definition->coordinate));
 }
 
+complete_status_t
+complete_refused(completion_t *self, const plan_field_t *field, const path_t *path)
+{
+    if (!s_is_unread(self))
+        field_errors_add_refusal(self->errors, field, path);
+    if (field->non_null)
+        return COMPLETE_NULLED;
+    complete_put(self, "null", 4);
+    return COMPLETE_DONE;
+}
+
 /* Forgets the holes behind `last`. */
 static void s_cut_holes(text_t *text, hole_t *last)
 {

@@ -205,6 +205,8 @@ s_field(completion_t *self, plan_set_t *set, plan_field_t *field, const path_t *
     }
     if (field->source == PLAN_RESOLVED)
         return s_hole(self, set, field, &below);
+    if (field->source == PLAN_REFUSED)
+        return complete_refused(self, field, &below);
     complete_put(self, "\"", 1);
     complete_put(self, set->type->name->data, set->type->name->size);
     complete_put(self, "\"", 1);

@@ -48,6 +48,10 @@ complete_status_t complete_leaf(completion_t *self,
                                 const path_t *path,
                                 json_slice_t value);
 
+/* A field that the one who asks may not have: the error, and null. */
+complete_status_t
+complete_refused(completion_t *self, const plan_field_t *field, const path_t *path);
+
 /* Adds the error that a position is null which may not be. */
 complete_status_t
 complete_null_error(completion_t *self, const plan_field_t *field, const path_t *path);

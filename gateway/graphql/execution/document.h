@@ -14,15 +14,14 @@ struct gql_schema {
 };
 
 /* One operation of a document. Plans are made when first wanted and kept, one for each assignment
- * of the variables that @skip and @include ask for; beyond OPERATION_MAX_PLANS, executions have
- * their own. */
+ * of the variables that @skip and @include ask for and each outcome of the rules that it meets;
+ * beyond OPERATION_MAX_PLANS, executions have their own. */
 enum { OPERATION_MAX_PLANS = 16 };
 
 typedef struct operation_plan operation_plan_t;
 struct operation_plan {
     operation_plan_t *next;
-    const bool *conditions; /* by index of the variable */
-    plan_t *plan;
+    plan_t *plan; /* made for the case that it holds */
 };
 
 struct gql_operation {
@@ -34,6 +33,8 @@ struct gql_operation {
     bool is_ready;              /* what is below has been found out, by operation_ready */
     const uint32_t *conditions; /* variables that @skip and @include ask for */
     uint32_t condition_count;
+    const schema_rule_t **rules; /* of the fields that it may meet, whatever their objects' types */
+    uint32_t rule_count;
     bool *is_rendering; /* by index of the variable: does the response depend on it (and not only
                            the calls of root fields)? */
     bool has_calls;     /* below the root: fields with @resolve */
@@ -69,10 +70,12 @@ gql_document_t *document_prepare(arena_t **arena,
 /* Finds out which variables matter; once. False if the document's arena is at its limit. */
 bool operation_ready(gql_operation_t *self);
 
-/* The plan for these variables; from the document, or in `arena`. NULL if memory is out, or, with a
- * message and a place, if a variable that a directive asks for is null. */
+/* The plan for these variables and this asker (access NULL: no rule lets him in); from the
+ * document, or in `arena`. NULL if memory is out, or, with a message and a place, if a variable
+ * that a directive asks for is null. */
 plan_t *operation_plan(gql_operation_t *self,
                        const variables_t *variables,
+                       const gql_access_t *access,
                        arena_t *arena,
                        const ast_variable_t **null_variable);
 

@@ -40,11 +40,12 @@ static bool s_weigh(gql_execution_t *self, gql_errors_t *errors)
     return false;
 }
 
-static bool s_plan(gql_execution_t *self, gql_errors_t *errors)
+static bool s_plan(gql_execution_t *self, const gql_access_t *access, gql_errors_t *errors)
 {
     const ast_variable_t *null_variable = NULL;
     if (operation_ready(self->operation))
-        self->plan = operation_plan(self->operation, &self->variables, self->arena, &null_variable);
+        self->plan =
+            operation_plan(self->operation, &self->variables, access, self->arena, &null_variable);
     if (self->plan)
         return true;
     if (null_variable)
@@ -82,6 +83,7 @@ gql_execution_t *execution_new(arena_t **arena_p,
                                gql_document_t *document,
                                const gql_operation_t *operation,
                                const json_t *variables,
+                               const gql_access_t *access,
                                const gql_limits_t *limits,
                                buffer_t *response)
 {
@@ -104,7 +106,7 @@ gql_execution_t *execution_new(arena_t **arena_p,
     if (variables_coerce(&self->variables, document->schema->schema,
                          &operation->definition->operation, document->scratch, variables,
                          document->suggestions, arena, &errors) &&
-        s_plan(self, &errors) && s_weigh(self, &errors) && s_roots(self, &errors))
+        s_plan(self, access, &errors) && s_weigh(self, &errors) && s_roots(self, &errors))
         return self;
     gql_errors_write_response(&errors, response);
     gql_execution_destroy(&self);
@@ -114,11 +116,12 @@ gql_execution_t *execution_new(arena_t **arena_p,
 gql_execution_t *gql_execution_new(gql_document_t *document,
                                    const gql_operation_t *operation,
                                    const json_t *variables,
+                                   const gql_access_t *access,
                                    const gql_limits_t *limits,
                                    buffer_t *response)
 {
     arena_t *arena = arena_new(EXECUTION_MAX_BYTES);
-    return execution_new(&arena, document, operation, variables, limits, response);
+    return execution_new(&arena, document, operation, variables, access, limits, response);
 }
 
 void gql_execution_destroy(gql_execution_t **self_p)
@@ -340,6 +343,9 @@ static void s_start_root(gql_execution_t *self, root_t *root)
                                          .limit_bytes = self->limits.max_response_bytes};
         if (!introspect(&introspection, root->field, &root->path))
             execution_nullify(self);
+    } else if (root->field->source == PLAN_REFUSED) {
+        field_errors_add_refusal(&self->errors, root->field, &root->path);
+        s_fail(self, root);
     } else if (execution_prepare_call(self, root)) {
         root->is_waiting = true;
         execution_issue(self, &root->call);

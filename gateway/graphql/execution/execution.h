@@ -65,6 +65,7 @@ gql_execution_t *execution_new(arena_t **arena,
                                gql_document_t *document,
                                const gql_operation_t *operation,
                                const json_t *variables,
+                               const gql_access_t *access,
                                const gql_limits_t *limits,
                                buffer_t *response);
 

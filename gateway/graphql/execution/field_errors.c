@@ -167,6 +167,12 @@ void field_errors_addf(field_errors_t *self,
                          message);
 }
 
+void field_errors_add_refusal(field_errors_t *self, const plan_field_t *field, const path_t *path)
+{
+    field_errors_addf(self, field, path, ERR_UNAUTHORIZED, "Not Authorized to access %s on type %s",
+                      field->definition->name->data, field->parent->name->data);
+}
+
 void field_errors_addf_at(field_errors_t *self,
                           ast_loc_t place,
                           const path_t *path,

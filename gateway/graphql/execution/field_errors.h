@@ -59,6 +59,9 @@ void field_errors_addf_at(field_errors_t *self,
                           const char *format,
                           ...) __attribute__((format(printf, 5, 6)));
 
+/* UNAUTHORIZED, in AppSync's words: the one who asks may not have the field. */
+void field_errors_add_refusal(field_errors_t *self, const plan_field_t *field, const path_t *path);
+
 /* If one more error would not be reported (too many are, or data is null already): counts it, and
  * its message need not be made. */
 bool field_errors_count_unread(field_errors_t *self);

@@ -71,7 +71,7 @@ s_condition(const plan_t *self, const ast_directives_t *directives, const char *
             value->kind == AST_VARIABLE
                 ? plan_variable(self->scratch, &self->operation->operation, value->name)
                 : UINT32_MAX;
-        return index == UINT32_MAX ? missing : self->conditions[index];
+        return index == UINT32_MAX ? missing : self->given.conditions[index];
     }
     return missing;
 }
@@ -237,6 +237,16 @@ static plan_shape_t s_shape(const schema_ref_t *type)
     return text ? PLAN_TEXT : PLAN_LEAF;
 }
 
+/* May the one who asks not have it? */
+static bool s_is_refused(const plan_t *self, const schema_field_t *definition)
+{
+    const schema_rule_t *rule = definition->rule;
+    if (rule && (!self->given.refused || self->given.refused[rule->id]))
+        return true;
+    return self->given.is_read_only && definition->parent &&
+           definition->parent == self->schema->mutation && !definition->is_public;
+}
+
 static bool s_field(plan_t *self, plan_set_t *set, const group_t *group, plan_field_t *field)
 {
     const ast_selection_t *node = group->first->node;
@@ -257,6 +267,8 @@ static bool s_field(plan_t *self, plan_set_t *set, const group_t *group, plan_fi
     field->introspection = (int)meta_field_of(field->definition);
     if (field->definition->kind == SCHEMA_FIELD_TYPENAME) {
         field->source = PLAN_TYPENAME;
+    } else if (s_is_refused(self, field->definition)) {
+        field->source = PLAN_REFUSED;
     } else if (field->introspection != META_NONE) {
         field->source = PLAN_INTROSPECTION;
     } else if (field->definition->is_resolved && self->root) {
@@ -366,7 +378,7 @@ plan_t *plan_new(arena_t *arena,
                  const schema_t *schema,
                  const ast_definition_t *operation,
                  plan_scratch_t *scratch,
-                 const bool *conditions)
+                 const plan_case_t *given)
 {
     plan_t *self = arena_calloc(arena, 1, sizeof *self);
     plan_set_t *root = arena_calloc(arena, 1, sizeof *root);
@@ -376,7 +388,7 @@ plan_t *plan_new(arena_t *arena,
     self->schema = schema;
     self->operation = operation;
     self->scratch = scratch;
-    self->conditions = conditions;
+    self->given = *given;
     root->type = operation->operation.type;
     collect_t collect = {.plan = self, .type = root->type};
     scratch->turn++;
@@ -450,7 +462,7 @@ static void s_paths_of(paths_t *self, size_t prefix_size, const collect_t *group
 {
     const group_t *group = &groups->groups[index];
     const schema_field_t *definition = group->first->node->field.definition;
-    if (definition->kind == SCHEMA_FIELD_TYPENAME)
+    if (definition->kind == SCHEMA_FIELD_TYPENAME || s_is_refused(self->plan, definition))
         return;
     if (definition->is_resolved) {
         for (uint32_t i = 0; i < definition->need_count; i++) {

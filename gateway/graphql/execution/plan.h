@@ -1,6 +1,7 @@
 /* gateway/graphql/execution/plan.h: an operation as completion wants it: fields collected and
  * merged per object type (GraphQL 2025-09 6.3.2), with what each needs at hand. A plan is made for
- * one assignment of the variables that @skip and @include ask for, so that running it asks nothing.
+ * one assignment of the variables that @skip and @include ask for, and for what the one who asks
+ * may, so that running it asks nothing.
  * Selection sets are collected when first reached and kept; equal ones are shared, so a plan grows
  * with what is used and not with what a document could expand to.
  * Lives in an arena: the document's, or one execution's. Loop thread only. A plan holds scratch
@@ -24,6 +25,7 @@ typedef enum {
     PLAN_TYPENAME,      /* __typename */
     PLAN_RESOLVED,      /* a batched call (@resolve) */
     PLAN_INTROSPECTION, /* __schema, __type and all below them */
+    PLAN_REFUSED,       /* null and an error: the one who asks may not */
 } plan_source_t;
 
 /* What the field's value is, as far as completion tells apart before it looks closer. */
@@ -102,6 +104,14 @@ typedef struct {
     uint32_t *variable_index; /* by name id */
 } plan_scratch_t;
 
+/* What a plan is made for. */
+typedef struct {
+    const bool
+        *conditions;     /* by index of the operation's variable; only those in conditions count */
+    const bool *refused; /* by id of the schema's rule; NULL: whatever has a rule is refused */
+    bool is_read_only;   /* the root fields of a mutation are refused, unless @public */
+} plan_case_t;
+
 enum { PLAN_BUCKETS = 64 };
 
 struct plan {
@@ -109,8 +119,7 @@ struct plan {
     const schema_t *schema;
     const ast_definition_t *operation;
     plan_scratch_t *scratch;
-    const bool
-        *conditions; /* by index of the operation's variable; only those in conditions count */
+    plan_case_t given;
     plan_set_t *root;
     uint64_t turn; /* goes up with each answer completed */
     plan_set_t *buckets[PLAN_BUCKETS];
@@ -119,13 +128,13 @@ struct plan {
 /* Room for a document's plans; NULL if the arena is at its limit. */
 plan_scratch_t *plan_scratch_new(arena_t *arena, const ast_document_t *document);
 
-/* Collects the root fields of a validated operation. conditions is borrowed for the life of the
- * plan. NULL if the arena is at its limit. */
+/* Collects the root fields of a validated operation. What `given` points to is borrowed for the
+ * life of the plan. NULL if the arena is at its limit. */
 plan_t *plan_new(arena_t *arena,
                  const schema_t *schema,
                  const ast_definition_t *operation,
                  plan_scratch_t *scratch,
-                 const bool *conditions);
+                 const plan_case_t *given);
 
 /* The fields selected below `field` on an object type. NULL if the arena is at its limit. */
 plan_set_t *plan_below(plan_t *self, plan_field_t *field, const schema_type_t *type);

@@ -14,12 +14,20 @@ static root_t *s_root(gql_execution_t *self)
                                                                                 : NULL;
 }
 
+/* May the one who asks not subscribe to it? */
+static bool s_is_refused(const gql_execution_t *self)
+{
+    return self->root_count == 1 && self->roots[0].field->source == PLAN_REFUSED;
+}
+
 const gql_call_t *gql_execution_source(gql_execution_t *self, buffer_t *response)
 {
     root_t *root = s_root(self);
     if (root && execution_prepare_call(self, root))
         return &root->call;
-    if (!root)
+    if (s_is_refused(self))
+        field_errors_add_refusal(&self->errors, self->roots[0].field, &self->roots[0].path);
+    else if (!root)
         field_errors_addf_at(&self->errors, self->operation->definition->loc, NULL,
                              ERR_BAD_USER_INPUT,
                              "A subscription must select exactly one field that is not "
@@ -64,6 +72,9 @@ const char *gql_execution_group_key(const gql_execution_t *const_self)
         buffer_put_char(&key, ' ');
     }
     buffer_put_str(&key, "} ");
+    for (uint32_t i = 0; i < self->operation->rule_count; i++)
+        buffer_put_char(&key, self->plan->given.refused[self->operation->rules[i]->id] ? '-' : '+');
+    buffer_put_char(&key, ' ');
     /* JSON, because the text of a comment may hold a NUL */
     buffer_put_json_string(&key, self->document->text, self->document->size);
     if (!key.failed)

@@ -13,6 +13,15 @@ static const ast_argument_t *s_argument(const ast_directive_t *node, const name_
     return NULL;
 }
 
+/* Has this service applied it here already? Several may, at a type that they share. */
+static bool s_is_applied(const schema_applied_list_t *list, const name_t *name, const char *service)
+{
+    for (uint32_t i = 0; i < list->count; i++)
+        if (list->items[i].name == name && list->items[i].service == service)
+            return true;
+    return false;
+}
+
 static bool s_resolve(builder_t *self,
                       const source_t *source,
                       const ast_directive_t *node,
@@ -27,11 +36,12 @@ static bool s_resolve(builder_t *self,
     if (!(definition->locations >> location & 1))
         return b_fail(self, source->service, node->loc, "Directive \"@%s\" may not be used on %s.",
                       node->name->data, schema_location_name(location));
-    if (!definition->is_repeatable && schema_applied(list, node->name->data))
+    if (!definition->is_repeatable && s_is_applied(list, node->name, source->service))
         return b_fail(self, source->service, node->loc,
                       "The directive \"@%s\" can only be used once at this location.",
                       node->name->data);
-    *applied = (schema_applied_t){.name = node->name, .definition = definition, .node = node};
+    *applied = (schema_applied_t){
+        .name = node->name, .definition = definition, .node = node, .service = source->service};
     applied_check_t *check = b_alloc(self, 1, sizeof *check);
     if (!check)
         return false;

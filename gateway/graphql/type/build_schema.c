@@ -535,7 +535,7 @@ static bool s_build(builder_t *self, const schema_source_t *sources, size_t coun
         if (!s_set_possible(self, self->types[i]))
             return false;
     }
-    return b_check_schema(self);
+    return b_fill_rules(self) && b_check_schema(self);
 }
 
 schema_t *b_build(arena_t *arena, const schema_source_t *sources, size_t count, err_t *err)

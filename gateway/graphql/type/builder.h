@@ -117,6 +117,10 @@ const char *b_deprecation(const schema_applied_list_t *list);
 bool b_apply_field_flags(builder_t *self, schema_field_t *field);
 bool b_check_applied(builder_t *self);
 
+/* ---- rules.c ---- */
+/* The rules of all fields, when types, interfaces and applied directives are there. */
+bool b_fill_rules(builder_t *self);
+
 /* ---- build_schema.c ---- */
 /* schema_build in an arena of the caller's; the schema does not own it yet. */
 schema_t *b_build(arena_t *arena, const schema_source_t *sources, size_t count, err_t *err);

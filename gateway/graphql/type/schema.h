@@ -6,6 +6,7 @@
 #define PARLEY_GATEWAY_GRAPHQL_TYPE_SCHEMA_H
 
 #include "common/arena.h"
+#include "gateway/graphql/graphql.h"
 #include "gateway/graphql/language/ast.h"
 #include "gateway/graphql/language/names.h"
 #include "gateway/graphql/type/scalars.h"
@@ -41,6 +42,7 @@ typedef struct {
     const name_t *name;
     const schema_directive_t *definition; /* never NULL */
     const ast_directive_t *node;          /* its arguments, constant */
+    const char *service;                  /* who wrote it; NULL for built-in ones */
 } schema_applied_t;
 
 typedef struct {
@@ -53,6 +55,15 @@ const schema_applied_t *schema_applied(const schema_applied_list_t *list, const 
 
 /* The value that was written for an argument, or the argument's default, or NULL. */
 const ast_value_t *schema_applied_argument(const schema_applied_t *applied, const char *argument);
+
+/* ---- who may: what the directives @aws_… say ---- */
+typedef struct schema_rule schema_rule_t;
+struct schema_rule { /* one of a kind within the schema */
+    uint32_t id;     /* dense from 0 */
+    gql_rule_t rule;
+    const schema_rule_t *also; /* who is let in must be let in by this one too; NULL: that is all */
+    const schema_rule_t *next; /* in the schema */
+};
 
 /* ---- members ---- */
 struct schema_input { /* an argument, or a field of an input object */
@@ -102,6 +113,7 @@ struct schema_field {
     bool is_subscribe;        /* @aws_subscribe */
     const name_t **mutations; /* @aws_subscribe(mutations:) */
     uint32_t mutation_count;
+    const schema_rule_t *rule; /* who may, of object types; NULL: everybody who came so far */
     ast_loc_t loc;
 };
 
@@ -212,8 +224,10 @@ struct schema {
     const schema_field_t *typename_field;    /* __typename: String! */
     const schema_field_t *schema_meta_field; /* __schema: __Schema! */
     const schema_field_t *type_meta_field;   /* __type(name: String!): __Type */
-    const schema_ref_t **named_refs;         /* by type id: the bare reference to each type */
-    const uint32_t *type_index;              /* hash tables, for the functions below */
+    const schema_rule_t *rules;              /* all of them */
+    uint32_t rule_count;
+    const schema_ref_t **named_refs; /* by type id: the bare reference to each type */
+    const uint32_t *type_index;      /* hash tables, for the functions below */
     uint32_t type_index_mask;
     const uint32_t *directive_index;
     uint32_t directive_index_mask;

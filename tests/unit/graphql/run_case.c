@@ -214,6 +214,25 @@ static gql_limits_t s_limits(const json_t *given)
     return limits;
 }
 
+/* The case's `identity` as who asks. */
+static bool s_may(void *arg, const gql_rule_t *rule)
+{
+    static const struct {
+        const char *name;
+        gql_provider_t provider;
+    } providers[] = {{"user-pool", GQL_USER_POOL}, {"api-key", GQL_API_KEY}, {"oidc", GQL_OIDC}};
+    const json_t *identity = arg, *groups = json_object_get(identity, "groups");
+    const char *provider = json_string_value(json_object_get(identity, "provider"));
+    for (size_t i = 0; i < sizeof providers / sizeof *providers; i++)
+        if (!strcmp(provider, providers[i].name) && rule->providers & providers[i].provider)
+            return true;
+    for (size_t i = 0; i < json_array_size(groups); i++)
+        for (uint32_t g = 0; g < rule->group_count; g++)
+            if (!strcmp(json_string_value(json_array_get(groups, i)), rule->groups[g]))
+                return true;
+    return false;
+}
+
 static void s_execute(host_t *host,
                       gql_document_t *document,
                       const json_t *test_case,
@@ -233,8 +252,13 @@ static void s_execute(host_t *host,
     }
     arena_t *arena = arena_new((size_t)LIMIT);
     arena_fail_after(arena, arena_fail_at);
-    host->execution = execution_new(&arena, document, operation,
-                                    json_object_get(test_case, "variables"), limits, &response);
+    json_t *identity = json_object_get(test_case, "identity");
+    gql_access_t access = {.may = s_may,
+                           .arg = identity,
+                           .is_read_only = json_is_true(json_object_get(identity, "readOnly"))};
+    host->execution =
+        execution_new(&arena, document, operation, json_object_get(test_case, "variables"),
+                      identity ? &access : NULL, limits, &response);
     if (!host->execution)
         host->response = s_parse(response.data, response.size);
     else if (gql_operation_kind(operation) == GQL_SUBSCRIPTION)

@@ -15,6 +15,7 @@ gql_schema_t *run_case_schema(const char *sdl, err_t *err);
  *   operation   name (optional)
  *   variables   (optional)
  *   limits      by member name of gql_limits_t (optional)
+ *   identity    who asks, {"provider", "groups", "readOnly"}; without it nobody does (optional)
  *   introspection  false to switch it off (optional)
  *   answers     what services answer, by field ("Query.pet", or "Query.pet:alias" for one call);
  *               a value, {"$text": "raw bytes"} or {"$error": {"code", "message", "extensions"}};

@@ -53,7 +53,7 @@ s_execution(gql_document_t *document, const char *operation, const char *variabl
     buffer_t response = BUFFER_INIT(LIMIT);
     json_t *values = variables ? json_loads(variables, 0, &error) : NULL;
     gql_execution_t *execution =
-        gql_execution_new(document, gql_document_operation(document, operation, &err), values,
+        gql_execution_new(document, gql_document_operation(document, operation, &err), values, NULL,
                           &GQL_LIMITS_DEFAULT, &response);
     json_decref(values);
     if (!execution)
@@ -282,7 +282,7 @@ static void test_too_many_fields(void **state)
     double start = s_seconds();
     gql_document_t *document = s_doubling(schema, MAX_LEVELS, "id");
     gql_execution_t *execution =
-        gql_execution_new(document, gql_document_operation(document, NULL, NULL), NULL,
+        gql_execution_new(document, gql_document_operation(document, NULL, NULL), NULL, NULL,
                           &GQL_LIMITS_DEFAULT, &response);
     assert_null(execution);
     buffer_put_char(&response, 0);
