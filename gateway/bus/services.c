@@ -14,6 +14,8 @@ enum {
 
 service_t *services_find(services_t *self, const char *name)
 {
+    if (name == NULL || *name == '\0')
+        return NULL;
     for (size_t i = 0; i < self->count; i++)
         if (strcmp(self->list[i].name, name) == 0)
             return &self->list[i];

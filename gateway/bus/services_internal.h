@@ -101,6 +101,8 @@ struct services {
          node = node->next)
 
 /* services.c */
+
+/* NULL if no service of that name is configured; NULL and "" are names of none. */
 service_t *services_find(services_t *self, const char *name);
 
 void services_tell_change(services_t *self);

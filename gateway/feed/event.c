@@ -82,7 +82,7 @@ static void s_bury_bytes(graves_t *self, shared_bytes_t *bytes)
 
 /* ---- events ---- */
 
-uint64_t handle_hash(const char *handle, size_t size)
+uint64_t identity_hash(const char *name, size_t size)
 {
     static unsigned char key[crypto_shorthash_KEYBYTES];
     static bool has_key;
@@ -90,22 +90,33 @@ uint64_t handle_hash(const char *handle, size_t size)
     if (!has_key)
         crypto_shorthash_keygen(key);
     has_key = true;
-    crypto_shorthash((unsigned char *)&hash, (const unsigned char *)handle, size, key);
+    crypto_shorthash((unsigned char *)&hash, (const unsigned char *)name, size, key);
     return hash != 0 ? hash : 1;
 }
 
-/* payload.handle of a revoke. */
-static uint64_t s_read_handle(json_slice_t payload)
+/* The hash of a string in the payload of a revoke; 0: it has none of that name. */
+static uint64_t s_read_name(json_slice_t payload, const char *member)
 {
     json_slice_t value;
     size_t size = 0;
-    if (!json_get(payload, "handle", &value) || json_kind(value) != JSON_STRING_VALUE)
+    if (!json_get(payload, member, &value) || json_kind(value) != JSON_STRING_VALUE)
         return 0;
     arena_t *arena = arena_new(0);
-    const char *handle = json_string_decode(arena, value, &size);
-    uint64_t hash = handle != NULL ? handle_hash(handle, size) : 0;
+    const char *name = json_string_decode(arena, value, &size);
+    uint64_t hash = name != NULL ? identity_hash(name, size) : 0;
     arena_destroy(&arena);
     return hash;
+}
+
+/* Whose rights end (proto/bus.md 7). */
+static void s_read_whom(event_t *self, json_slice_t payload)
+{
+    if (json_kind(payload) != JSON_MAP)
+        return;
+    self->whom = s_read_name(payload, "sub");
+    self->is_by_sub = self->whom != 0;
+    if (!self->is_by_sub)
+        self->whom = s_read_name(payload, "handle");
 }
 
 event_t *event_new(const cursor_base_t *base,
@@ -124,7 +135,7 @@ event_t *event_new(const cursor_base_t *base,
     memcpy(self->text + type.size + 1, payload.data, payload.size);
     cursor_print(base, seq, self->cursor);
     if (is_revoke)
-        self->handle = s_read_handle(payload);
+        s_read_whom(self, payload);
     return self;
 }
 

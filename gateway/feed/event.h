@@ -22,7 +22,8 @@ struct event {
     uint32_t type_size;
     uint32_t payload_size;
     bool is_revoke;
-    uint64_t handle; /* of a revoke: whom it ends (handle_hash) */
+    bool is_by_sub; /* of a revoke: whom is a `sub`, not a handle */
+    uint64_t whom;  /* of a revoke: whose rights it ends (identity_hash); 0: nobody's */
     size_t rendered_bytes;
     char cursor[CURSOR_SIZE];
     char text[]; /* type, NUL, payload, NUL */
@@ -70,8 +71,8 @@ void event_bury(event_t **self_p, graves_t *graves);
 /* For one that nobody has seen. */
 void event_destroy(event_t **self_p);
 
-/* A number that stands for a handle; never 0. */
-uint64_t handle_hash(const char *handle, size_t size);
+/* A number that stands for a handle or a `sub`; never 0. */
+uint64_t identity_hash(const char *name, size_t size);
 
 /* ---- ring: the newest events, without a hole; embedded in its stream ---- */
 typedef struct {

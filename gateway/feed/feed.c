@@ -16,6 +16,8 @@ const feed_limits_t FEED_LIMITS_DEFAULT = {.ring_events = 1024,
 
 enum { RENDERED_MAX = 17 * 1024 * 1024 };
 
+#define SEQ_MAX ((uint64_t)1 << 53)
+
 /* ---- turns ---- */
 
 /* One slice; the loop looks at its sockets before the next one. */
@@ -223,7 +225,7 @@ static err_code_t s_read_start(json_slice_t start, feed_subscription_t *out)
     else
         return ERR_INTERNAL;
     bool is_count = json_to_uint64(value, &out->start_value);
-    return is_count && out->start_value <= (uint64_t)1 << 53 ? ERR_OK : ERR_INTERNAL;
+    return is_count && out->start_value <= SEQ_MAX ? ERR_OK : ERR_INTERNAL;
 }
 
 err_code_t
@@ -248,14 +250,20 @@ feed_read_source(arena_t *arena, json_slice_t answer, feed_subscription_t *out, 
     json_get(map, "start", &start);
     if (s_read_start(start, out) != ERR_OK)
         return err_set(err, ERR_INTERNAL, "the service named no valid start");
+    out->has_head = json_get(map, "head", &value) && json_kind(value) != JSON_NULL_VALUE;
+    out->head = 0;
+    if (out->has_head && (!json_to_uint64(value, &out->head) || out->head > SEQ_MAX))
+        return err_set(err, ERR_INTERNAL, "the service named no valid head");
     return ERR_OK;
 }
 
-/* The stream to be subscribed to; *is_stale if the subscription is of an epoch that is over. */
-static stream_t *s_get_stream(feed_t *self, const feed_subscription_t *subscription, bool *is_stale)
+/* The stream to be subscribed to. *is_stale: the subscription is of an epoch that is over. *is_new:
+ * its heads are read from now on. */
+static stream_t *
+s_get_stream(feed_t *self, const feed_subscription_t *subscription, bool *is_stale, bool *is_new)
 {
     stream_t *stream = stream_find(self, subscription->service, subscription->stream);
-    *is_stale = false;
+    *is_stale = *is_new = false;
     if (stream != NULL) {
         epoch_match_t match = stream_match_epoch(stream, subscription->epoch);
         *is_stale = match == EPOCH_STALE;
@@ -264,7 +272,29 @@ static stream_t *s_get_stream(feed_t *self, const feed_subscription_t *subscript
     }
     stream = stream_new(self, subscription->service, subscription->stream);
     stream_match_epoch(stream, subscription->epoch);
+    *is_new = true;
     return stream;
+}
+
+/* Where it begins, as far as that is known already (proto/bus.md 4.4). */
+static void s_set_start(subscriber_t *self, const feed_subscription_t *subscription, bool is_new)
+{
+    bool is_live = subscription->start == FEED_START_LIVE ||
+                   (subscription->start == FEED_START_LAST && subscription->start_value == 0);
+    self->start = (uint8_t)subscription->start;
+    self->cursor = subscription->start_value;
+    self->granted = subscription->has_head ? subscription->head : 0;
+    if (subscription->has_head && is_live) {
+        self->start = FEED_START_AFTER;
+        self->cursor = subscription->head;
+    }
+    self->is_bounded = subscription->has_head;
+    self->needs_head = !subscription->has_head && !is_new && self->start != FEED_START_AFTER;
+}
+
+static uint64_t s_hash(const char *name)
+{
+    return name != NULL ? identity_hash(name, strlen(name)) : 0;
 }
 
 subscriber_t *feed_subscribe(feed_t *self,
@@ -273,8 +303,8 @@ subscriber_t *feed_subscribe(feed_t *self,
                              const subscriber_vtable_t *vtable,
                              void *arg)
 {
-    bool is_stale;
-    stream_t *stream = s_get_stream(self, subscription, &is_stale);
+    bool is_stale, is_new;
+    stream_t *stream = s_get_stream(self, subscription, &is_stale, &is_new);
     subscriber_t *subscriber = calloc(1, sizeof *subscriber);
     if (subscriber == NULL)
         abort();
@@ -283,12 +313,13 @@ subscriber_t *feed_subscribe(feed_t *self,
         group_get(stream, subscription->rights != NULL ? subscription->rights : "", execution_p);
     subscriber->vtable = vtable;
     subscriber->arg = arg;
-    subscriber->start = (uint8_t)subscription->start;
-    subscriber->cursor = subscription->start_value;
-    if (subscription->handle != NULL)
-        subscriber->handle = handle_hash(subscription->handle, strlen(subscription->handle));
+    s_set_start(subscriber, subscription, is_new);
+    subscriber->handle = s_hash(subscription->handle);
+    subscriber->sub = s_hash(subscription->sub);
     if (is_stale)
         subscriber->end = END_EXPIRED;
+    else if (subscription->has_head)
+        stream_raise_head(stream, subscription->head);
     self->counts.subscribers++;
     metric_add(self->metrics.subscribers, 1);
     feed_wake_one(subscriber);

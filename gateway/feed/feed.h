@@ -54,8 +54,11 @@ typedef struct {
     const char *epoch;
     enum { FEED_START_LIVE, FEED_START_AFTER, FEED_START_LAST } start;
     uint64_t start_value; /* seq, or number of events */
-    const char *rights;   /* part of the group: equal rights see equal events; "" if all do */
-    const char *handle;   /* whom a revoke event ends; NULL for nobody */
+    bool has_head;
+    uint64_t head;      /* if has_head: the stream's last seq when the right was granted */
+    const char *rights; /* part of the group: equal rights see equal events; "" if all do */
+    const char *handle; /* whom a revoke ends that names a handle; NULL: no such one does */
+    const char *sub;    /* the same for one that names a `sub` */
 } feed_subscription_t;
 
 /* The service's answer to Subscription.x (proto/bus.md 4.4) read into out, whose strings live in

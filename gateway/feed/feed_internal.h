@@ -28,7 +28,8 @@ enum {
     FEED_POKE_MS = 1000,      /* without a head */
     FEED_FIRST_POKE_MS = 300, /* after an instance came up: it may have been connected before */
     FEED_POKES_MAX = 3,       /* then the connection is made anew */
-    FEED_PENDING_MS = 10000,  /* a subscription waits so long for its stream to be live */
+    FEED_PENDING_MS = 10000,  /* a subscription waits so long for its stream to be live … */
+    FEED_DOUBT_MS = 9000,     /* … and so long for HEADS: less than the deadline of one */
     FEED_SETTLE_MS = 1000,    /* between the two HEADS after a loss */
     FEED_RETRY_MS = 100,      /* first wait after a failed request … */
     FEED_RETRY_MAX_MS = 2000, /* … and the longest */
@@ -53,10 +54,13 @@ struct subscriber {
     group_t *group;
     const subscriber_vtable_t *vtable;
     void *arg;
-    uint64_t cursor; /* the last seq that it has; before it is active, start_value */
-    uint64_t handle; /* handle_hash; 0: none */
+    uint64_t cursor;      /* the last seq that it has; before it is active, start_value */
+    uint64_t handle, sub; /* identity_hash; 0: none */
+    uint64_t granted;     /* revokes up to this seq were known when its right was granted */
     uint8_t start;
-    uint8_t end; /* end_t of this one alone */
+    uint8_t end;     /* end_t of this one alone */
+    bool needs_head; /* where it starts, HEADS shall tell */
+    bool is_bounded; /* it starts at `granted` at the latest */
     bool is_active;
     bool is_catching_up; /* waits for a page */
 };
@@ -231,8 +235,9 @@ struct stream {
     alarm_t live_alarm;
     int64_t pending_since_us;
     list_t pending;
-    list_t doubtful; /* subscribers whose start is beyond the head: HEADS shall tell … */
+    list_t doubtful; /* subscribers whose start the head decides: HEADS shall tell it … */
     list_t doubted;  /* … and is being asked */
+    int64_t doubtful_since_us;
     /* Holes. */
     alarm_t gap_alarm;
     replay_t gap_replay;
@@ -261,8 +266,11 @@ epoch_match_t stream_match_epoch(stream_t *self, const char *epoch);
 void stream_on_event(stream_t *self, const service_event_t *event);
 /* HEADS is about to be sent: its answer settles all doubts that there are now. */
 void stream_on_heads_asked(stream_t *self);
-void stream_on_heads(
-    stream_t *self, const char *epoch, uint64_t head, uint64_t first, uint64_t known);
+void stream_on_heads(stream_t *self, uint64_t head, uint64_t first, uint64_t known);
+/* HEADS failed (and will be asked again): who has waited too long ends. */
+void stream_on_heads_failed(stream_t *self);
+/* A service said so when it granted a subscription. */
+void stream_raise_head(stream_t *self, uint64_t head);
 void stream_on_instance(stream_t *self, uint32_t instance, bool up);
 /* No subscription of it can go on: all end with this when they have taken what is in the ring. */
 void stream_expire(stream_t *self, end_t end);

@@ -67,19 +67,23 @@ static void s_release(stream_t *stream)
         heads_want(stream, ticket->is_settled);
 }
 
+/* The stream has no answer: it asks again later. */
+static void s_retry(const heads_call_t *call, stream_t *stream)
+{
+    stream->heads.state = HEADS_NONE;
+    stream->heads.call = NULL;
+    stream->heads.is_settled = stream->heads.is_settled || call->is_settled;
+    alarm_set(stream->feed->alarms, &stream->heads.retry,
+              feed_backoff_ms(stream->heads.failures++));
+    stream_on_heads_failed(stream);
+}
+
 static void s_fail(heads_call_t *call)
 {
     metric_inc(call->heads->failed);
-    for (size_t i = 0; i < call->count; i++) {
-        stream_t *stream = call->streams[i];
-        if (stream == NULL)
-            continue;
-        stream->heads.state = HEADS_NONE;
-        stream->heads.call = NULL;
-        stream->heads.is_settled = stream->heads.is_settled || call->is_settled;
-        alarm_set(stream->feed->alarms, &stream->heads.retry,
-                  feed_backoff_ms(stream->heads.failures++));
-    }
+    for (size_t i = 0; i < call->count; i++)
+        if (call->streams[i] != NULL)
+            s_retry(call, call->streams[i]);
 }
 
 static bool s_count(json_slice_t map, const char *name, uint64_t *out)
@@ -88,22 +92,35 @@ static bool s_count(json_slice_t map, const char *name, uint64_t *out)
     return json_get(map, name, &value) && json_to_uint64(value, out);
 }
 
+static bool s_is_of(const heads_call_t *call, json_slice_t item, const stream_t *stream)
+{
+    json_slice_t value;
+    if (!json_get(item, "stream", &value))
+        return false;
+    const char *name = json_string_decode(call->heads->arena, value, NULL);
+    return name != NULL && strcmp(name, stream->name) == 0;
+}
+
 /* The answer of one stream; it may end by it. */
 static void s_take(heads_call_t *call, size_t index, const char *epoch, json_slice_t item)
 {
-    json_slice_t value;
     uint64_t head, first;
     stream_t *stream = call->streams[index];
     if (stream == NULL)
         return;
+    epoch_match_t match = EPOCH_STALE;
+    if (s_is_of(call, item, stream) && s_count(item, "head", &head) &&
+        s_count(item, "first", &first))
+        match = stream_match_epoch(stream, epoch);
+    if (match == EPOCH_NEW)
+        return; /* the stream has ended */
+    if (match == EPOCH_STALE) {
+        s_retry(call, stream);
+        return;
+    }
     stream->heads.failures = 0;
     s_release(stream);
-    if (!json_get(item, "stream", &value) || !s_count(item, "head", &head) ||
-        !s_count(item, "first", &first))
-        return;
-    const char *name = json_string_decode(call->heads->arena, value, NULL);
-    if (name != NULL && strcmp(name, stream->name) == 0)
-        stream_on_heads(stream, epoch, head, first, call->known[index]);
+    stream_on_heads(stream, head, first, call->known[index]);
 }
 
 static bool s_read(heads_call_t *call, json_slice_t body)

@@ -207,13 +207,18 @@ static void s_destroy_seek(seek_t *self)
     free(self);
 }
 
+/* Never beyond the place where its right was granted: there may be a revoke behind it. */
+static void s_place(subscriber_t *subscriber, uint64_t cursor)
+{
+    subscriber->start = FEED_START_AFTER;
+    subscriber->cursor =
+        subscriber->is_bounded && cursor > subscriber->granted ? subscriber->granted : cursor;
+}
+
 static void s_finish_seek(seek_t *self, uint64_t cursor)
 {
-    for (list_node_t *node = self->waiters.next; node != &self->waiters; node = node->next) {
-        subscriber_t *subscriber = LIST_ITEM(node, subscriber_t, node);
-        subscriber->start = FEED_START_AFTER;
-        subscriber->cursor = cursor;
-    }
+    for (list_node_t *node = self->waiters.next; node != &self->waiters; node = node->next)
+        s_place(LIST_ITEM(node, subscriber_t, node), cursor);
     s_destroy_seek(self);
 }
 
@@ -323,6 +328,8 @@ static bool s_seek_in_ring(const subscriber_t *subscriber, uint64_t *cursor)
 {
     const stream_t *stream = subscriber->group->stream;
     uint64_t left = subscriber->cursor;
+    if (ring_last(&stream->ring) < stream->head)
+        return false; /* the newest ones are not there yet */
     for (uint64_t seq = ring_last(&stream->ring); seq >= stream->ring.first; seq--) {
         const event_t *event = ring_at(&stream->ring, seq);
         if (event->is_revoke || !group_takes(subscriber->group, event))
@@ -340,8 +347,7 @@ void pages_seek(subscriber_t *subscriber)
     stream_t *stream = subscriber->group->stream;
     uint64_t cursor;
     if (s_seek_in_ring(subscriber, &cursor)) {
-        subscriber->start = FEED_START_AFTER;
-        subscriber->cursor = cursor;
+        s_place(subscriber, cursor);
         feed_wake_one(subscriber);
         return;
     }

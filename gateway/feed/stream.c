@@ -313,6 +313,14 @@ static void s_urge(stream_t *self, member_t *member)
     services_reconnect(self->feed->services, member->instance);
 }
 
+/* They have waited too long. */
+static void s_give_up(stream_t *self, list_t *waiting)
+{
+    for (list_node_t *node = waiting->next; node != waiting; node = node->next)
+        LIST_ITEM(node, subscriber_t, node)->end = END_UNAVAILABLE;
+    feed_wake(self->feed, waiting, false);
+}
+
 static void s_on_live_alarm(void *arg)
 {
     stream_t *self = arg;
@@ -322,11 +330,8 @@ static void s_on_live_alarm(void *arg)
         if (!member->is_live)
             s_urge(self, member);
     }
-    if (clock_mono_us() - self->pending_since_us >= (int64_t)FEED_PENDING_MS * 1000) {
-        for (list_node_t *node = self->pending.next; node != &self->pending; node = node->next)
-            LIST_ITEM(node, subscriber_t, node)->end = END_UNAVAILABLE;
-        feed_wake(self->feed, &self->pending, false);
-    }
+    if (clock_mono_us() - self->pending_since_us >= (int64_t)FEED_PENDING_MS * 1000)
+        s_give_up(self, &self->pending);
     s_update_live(self);
 }
 
@@ -340,6 +345,8 @@ void stream_wait_live(stream_t *self, subscriber_t *subscriber)
 
 void stream_wait_heads(stream_t *self, subscriber_t *subscriber)
 {
+    if (list_is_empty(&self->doubtful) && list_is_empty(&self->doubted))
+        self->doubtful_since_us = clock_mono_us();
     list_append(&self->doubtful, &subscriber->node);
     heads_want(self, false);
 }
@@ -431,16 +438,27 @@ void stream_on_event(stream_t *self, const service_event_t *event)
         s_on_data(self, event);
 }
 
+/* The head is known: one that starts there has its place, one whose start is beyond it ends. */
+static void s_settle_start(subscriber_t *subscriber, uint64_t head)
+{
+    bool is_live = subscriber->start == FEED_START_LIVE ||
+                   (subscriber->start == FEED_START_LAST && subscriber->cursor == 0);
+    if (subscriber->needs_head && is_live) {
+        subscriber->start = FEED_START_AFTER;
+        subscriber->cursor = head;
+    }
+    subscriber->needs_head = false;
+    if (subscriber->start == FEED_START_AFTER && subscriber->cursor > head)
+        subscriber->end = END_EXPIRED;
+}
+
 void stream_on_heads_asked(stream_t *self)
 {
     list_splice(&self->doubted, &self->doubtful);
 }
 
-void stream_on_heads(
-    stream_t *self, const char *epoch, uint64_t head, uint64_t first, uint64_t known)
+void stream_on_heads(stream_t *self, uint64_t head, uint64_t first, uint64_t known)
 {
-    if (stream_match_epoch(self, epoch) != EPOCH_SAME)
-        return;
     if (first > self->first_kept)
         self->first_kept = first;
     if (head < known) {
@@ -453,12 +471,25 @@ void stream_on_heads(
     }
     if (head > self->head)
         self->head = head;
-    for (list_node_t *node = self->doubted.next; node != &self->doubted; node = node->next) {
-        subscriber_t *subscriber = LIST_ITEM(node, subscriber_t, node);
-        if (subscriber->cursor > head)
-            subscriber->end = END_EXPIRED;
-    }
+    for (list_node_t *node = self->doubted.next; node != &self->doubted; node = node->next)
+        s_settle_start(LIST_ITEM(node, subscriber_t, node), head);
     feed_wake(self->feed, &self->doubted, false);
+    s_check_gap(self);
+}
+
+void stream_on_heads_failed(stream_t *self)
+{
+    if (clock_mono_us() - self->doubtful_since_us < (int64_t)FEED_DOUBT_MS * 1000)
+        return;
+    list_splice(&self->doubted, &self->doubtful);
+    s_give_up(self, &self->doubted);
+}
+
+void stream_raise_head(stream_t *self, uint64_t head)
+{
+    if (head <= self->head)
+        return;
+    self->head = head;
     s_check_gap(self);
 }
 

@@ -67,6 +67,14 @@ static ahead_t s_look(subscriber_t *self, event_t **event, page_t **page)
     return *event != NULL ? AHEAD_EVENT : AHEAD_PAGE;
 }
 
+/* Does it end this one's rights? What was known when they were granted does not. */
+static bool s_is_revoked_by(const subscriber_t *self, const event_t *event)
+{
+    if (!event->is_revoke || event->whom == 0 || event->seq <= self->granted)
+        return false;
+    return event->whom == (event->is_by_sub ? self->sub : self->handle);
+}
+
 /* The same for the next event that the group takes; the cursor moves up to it. */
 static ahead_t s_advance(subscriber_t *self, event_t **event, page_t **page)
 {
@@ -79,7 +87,7 @@ static ahead_t s_advance(subscriber_t *self, event_t **event, page_t **page)
         ahead_t ahead = s_look(self, event, page);
         if (ahead != AHEAD_EVENT)
             return ahead;
-        if ((*event)->is_revoke && self->handle != 0 && (*event)->handle == self->handle) {
+        if (s_is_revoked_by(self, *event)) {
             self->end = END_REVOKED;
             return AHEAD_END;
         }
@@ -140,6 +148,10 @@ static bool s_activate(subscriber_t *self)
     }
     if (!stream->is_live) {
         stream_wait_live(stream, self);
+        return false;
+    }
+    if (self->needs_head) {
+        stream_wait_heads(stream, self);
         return false;
     }
     if (self->start == FEED_START_LAST && self->cursor > 0) {

@@ -269,6 +269,7 @@ static void s_on_opened(void *arg, const operation_result_t *result)
         subscription.service = result->service;
         subscription.rights = "";
         subscription.handle = result->identity ? identity_handle(result->identity) : NULL;
+        subscription.sub = result->identity ? identity_sub(result->identity) : NULL;
         stream->subscriber = feed_subscribe(self->realtime->options.feed, &subscription, &execution,
                                             &subscriber_vtable, stream);
         metric_add(self->realtime->subscriptions, 1);

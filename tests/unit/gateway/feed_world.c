@@ -223,8 +223,7 @@ size_t services_instances(const services_t *self, const char *name, uint32_t *ou
 {
     size_t count = 0;
     (void)self;
-    assert(strcmp(name, "store") == 0);
-    for (uint32_t i = 0; i < WORLD_INSTANCES; i++)
+    for (uint32_t i = 0; strcmp(name, "store") == 0 && i < WORLD_INSTANCES; i++)
         if (world.instances[i].is_up && count < max)
             out[count++] = i + 1;
     return count;
@@ -303,10 +302,21 @@ service_call_t *services_heads(services_t *self,
     return call;
 }
 
+/* SUB drops what it is no longer subscribed to. */
+static void s_drop_frames(world_instance_t *self, int stream)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < self->frame_count; i++)
+        if (self->frames[i].stream != stream)
+            self->frames[kept++] = self->frames[i];
+    self->frame_count = kept;
+}
+
 void services_subscribe(services_t *self, const char *service, const char *stream)
 {
     (void)self;
-    (void)service;
+    if (strcmp(service, "store") != 0)
+        return;
     int index = s_stream_index(stream);
     world.streams[index].uses++;
     for (int i = 0; i < WORLD_INSTANCES; i++)
@@ -317,7 +327,8 @@ void services_subscribe(services_t *self, const char *service, const char *strea
 void services_unsubscribe(services_t *self, const char *service, const char *stream)
 {
     (void)self;
-    (void)service;
+    if (strcmp(service, "store") != 0)
+        return;
     int index = s_stream_index(stream);
     assert(world.streams[index].uses > 0);
     if (--world.streams[index].uses > 0)
@@ -325,6 +336,7 @@ void services_unsubscribe(services_t *self, const char *service, const char *str
     for (int i = 0; i < WORLD_INSTANCES; i++) {
         world.instances[i].knows[index] = false;
         world.instances[i].surfaces[index] = 0;
+        s_drop_frames(&world.instances[i], index);
     }
 }
 
@@ -353,6 +365,8 @@ static void s_queue(int instance, const world_frame_t *frame)
 
 void world_publish_head(int instance, int stream, uint64_t seq)
 {
+    if (!world.instances[instance].knows[stream])
+        return; /* nobody would get it */
     world_frame_t frame = {.stream = stream, .is_head = true, .seq = seq};
     snprintf(frame.epoch, sizeof frame.epoch, "%s", world.epoch);
     s_queue(instance, &frame);
@@ -402,10 +416,17 @@ void world_set_up(int instance, bool up)
         s_listener.on_instance(s_listener_arg, "store", (uint32_t)instance + 1, up);
 }
 
+static bool s_is_revoke(world_event_t event)
+{
+    return event.type == 'R' || event.type == 'S';
+}
+
 static void s_print_payload(char *out, size_t size, int stream, uint64_t seq, world_event_t event)
 {
     if (event.type == 'R')
         snprintf(out, size, "{\"handle\":\"%c\"}", event.who);
+    else if (event.type == 'S')
+        snprintf(out, size, "{\"handle\":\"h\",\"sub\":\"%c\"}", event.who);
     else
         snprintf(out, size, "{\"stream\":%d,\"seq\":%" PRIu64 "}", stream, seq);
 }
@@ -421,7 +442,7 @@ void world_deliver(int instance, size_t index, bool keep)
                 (--self->frame_count - index) * sizeof frame);
     char payload[64];
     s_print_payload(payload, sizeof payload, frame.stream, frame.seq, frame.event);
-    bool is_revoke = frame.event.type == 'R';
+    bool is_revoke = s_is_revoke(frame.event);
     service_event_t event = {.service = "store",
                              .stream = world.streams[frame.stream].name,
                              .epoch = frame.epoch,
@@ -464,7 +485,7 @@ static void s_write_replay(const service_call_t *call, buffer_t *out)
         s_print_payload(payload, sizeof payload, call->stream, from + i, event);
         buffer_printf(out, "%s{\"seq\":%" PRIu64 ",\"payload\":%s,", i > 0 ? "," : "", from + i,
                       payload);
-        if (event.type == 'R')
+        if (s_is_revoke(event))
             buffer_put_str(out, "\"kind\":\"revoke\"}");
         else
             buffer_printf(out, "\"type\":\"%c\"}", event.type);

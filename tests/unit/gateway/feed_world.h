@@ -13,7 +13,7 @@
 enum { WORLD_INSTANCES = 3, WORLD_STREAMS = 3, WORLD_TYPES = 3 };
 
 typedef struct {
-    char type; /* 'a' …; 'R': revoke of handle `who` */
+    char type; /* 'a' …; 'R': revoke of handle `who`; 'S': of the sub `who` */
     char who;
 } world_event_t;
 

@@ -310,13 +310,18 @@ static void s_test_timeout(void **state)
 static void s_test_no_such_service(void **state)
 {
     fixture_t *self = *state;
-    result_t result = {0};
+    static const char *const names[] = {"other", "", NULL};
     s_start(self, false);
-    service_request_t request = {
-        .service = "other", .field = "Query.x", .deadline_ms = clock_unix_ms() + 1000};
-    services_call(self->services, &request, s_on_answer, &result);
-    assert_true(turn_until(self->loop, s_is_answered, &result, 500));
-    assert_string_equal(result.code, "UNAVAILABLE");
+    for (size_t i = 0; i < 3; i++) {
+        result_t result = {0};
+        service_request_t request = {
+            .service = names[i], .field = "Query.x", .deadline_ms = clock_unix_ms() + 1000};
+        services_call(self->services, &request, s_on_answer, &result);
+        assert_true(turn_until(self->loop, s_is_answered, &result, 500));
+        assert_string_equal(result.code, "UNAVAILABLE");
+        services_subscribe(self->services, names[i], "room/a");
+        services_unsubscribe(self->services, names[i], "room/a");
+    }
 }
 
 static void s_test_ceiling(void **state)

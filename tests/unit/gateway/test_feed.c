@@ -73,7 +73,9 @@ static void s_on_end(void *arg, err_code_t code, const char *message)
 static const subscriber_vtable_t s_vtable = {
     .on_active = s_on_active, .on_ready = s_on_ready, .on_end = s_on_end};
 
-static void s_subscribe(reader_t *self, const char *types, int start, uint64_t value)
+/* granted: the head that the service named; -1: it named none. */
+static void s_subscribe_at(
+    reader_t *self, const char *types, int start, uint64_t value, int granted, const char *sub)
 {
     bool is_known = false;
     for (size_t i = 0; i < s_reader_count; i++)
@@ -87,13 +89,21 @@ static void s_subscribe(reader_t *self, const char *types, int start, uint64_t v
                                         .epoch = world.epoch,
                                         .start_value = value,
                                         .rights = "",
-                                        .handle = "h"};
+                                        .has_head = granted >= 0,
+                                        .head = granted >= 0 ? (uint64_t)granted : 0,
+                                        .handle = "h",
+                                        .sub = sub};
     subscription.start = start == FEED_START_AFTER  ? FEED_START_AFTER
                          : start == FEED_START_LAST ? FEED_START_LAST
                                                     : FEED_START_LIVE;
     self->subscriber = feed_subscribe(s_feed, &subscription, &execution, &s_vtable, self);
     assert_null(execution);
     assert_non_null(self->subscriber);
+}
+
+static void s_subscribe(reader_t *self, const char *types, int start, uint64_t value)
+{
+    s_subscribe_at(self, types, start, value, -1, NULL);
 }
 
 static void s_expect(const reader_t *self, uint64_t from, uint64_t to)
@@ -542,6 +552,179 @@ static void s_test_revoke_gone(void **state)
     s_expect(&slow, 1, 1);
 }
 
+/* What was known when the right was granted ends nothing: who was invited again reads across his
+ * old removal, by REPLAY and in the ring, and a newer one ends him wherever he begins. */
+static void s_test_revoke_granted(void **state)
+{
+    (void)state;
+    static reader_t again, last, live, raced, late;
+    s_commit(3, 'a', -1);
+    world_commit(0, 'R', 'h', -1); /* 4 */
+    s_commit(3, 'a', -1);
+    world_set_up(0, true);
+    s_subscribe_at(&again, "a", FEED_START_AFTER, 1, 7, NULL);
+    s_subscribe_at(&last, "a", FEED_START_LAST, 5, 7, NULL);
+    s_subscribe_at(&live, "a", FEED_START_LIVE, 0, 7, NULL);
+    /* His right was looked at before the revoke was there, his start comes after it. */
+    s_subscribe_at(&raced, "a", FEED_START_LIVE, 0, 3, NULL);
+    world_flow();
+    assert_int_equal(again.count, 5);
+    assert_int_equal(last.count, 5);
+    assert_int_equal(last.seqs[0], 2);
+    assert_true(live.is_active && live.count == 0);
+    assert_true(raced.is_ended && raced.count == 0);
+    assert_int_equal(raced.end, ERR_FORBIDDEN);
+    s_commit(1, 'a', 0); /* 8 */
+    world_commit(0, 'R', 'h', 0);
+    s_commit(60, 'a', 0); /* 10 … */
+    /* The newest 5 lie behind the revoke of 9 that his grant knew nothing of. */
+    s_subscribe_at(&late, "a", FEED_START_LAST, 5, 8, NULL);
+    world_flow();
+    s_expect(&live, 8, 8);
+    assert_true(live.is_ended && again.is_ended && last.is_ended && late.is_ended);
+    assert_int_equal(live.end, ERR_FORBIDDEN);
+    assert_int_equal(again.count, 6);
+    assert_int_equal(late.end, ERR_FORBIDDEN);
+    assert_int_equal(late.count, 0);
+}
+
+/* One group, three people: the one who is named by `sub` ends, whatever the handles are. */
+static void s_test_revoke_sub(void **state)
+{
+    (void)state;
+    static reader_t one, two, none;
+    world_set_up(0, true);
+    s_subscribe_at(&one, "a", FEED_START_LIVE, 0, 0, "1");
+    s_subscribe_at(&two, "a", FEED_START_LIVE, 0, 0, "2");
+    s_subscribe_at(&none, "a", FEED_START_LIVE, 0, 0, NULL);
+    world_flow();
+    assert_int_equal(feed_counts(s_feed).groups, 1);
+    s_commit(1, 'a', 0);
+    world_commit(0, 'S', '2', 0);
+    world_commit(0, 'S', 'h', 0); /* nobody has that sub */
+    s_commit(1, 'a', 0);
+    world_flow();
+    assert_true(two.is_ended);
+    assert_int_equal(two.end, ERR_FORBIDDEN);
+    s_expect(&two, 1, 1);
+    assert_false(one.is_ended || none.is_ended);
+    assert_int_equal(one.count, 2);
+    assert_int_equal(one.seqs[1], 4);
+    assert_int_equal(none.count, 2);
+}
+
+/* A stalled reader meets the revoke in a page that it catches up by, not after it. */
+static void s_test_revoke_in_page(void **state)
+{
+    (void)state;
+    static reader_t slow, other;
+    world_set_up(0, true);
+    s_subscribe(&slow, "a", FEED_START_LIVE, 0);
+    s_subscribe_at(&other, "a", FEED_START_LIVE, 0, 0, NULL);
+    other.subscriber->handle = 0;
+    world_flow();
+    slow.takes_nothing = true;
+    s_commit(100, 'a', 0);
+    world_commit(0, 'R', 'h', 0);
+    for (int i = 0; i < 130; i++) {
+        s_commit(10, 'a', 0);
+        world_flow();
+    }
+    assert_int_equal(other.count, 1400);
+    slow.takes_nothing = false;
+    slow.most = 30;
+    for (int i = 0; i < 20 && !slow.is_ended; i++) {
+        s_take(&slow);
+        world_flow();
+    }
+    assert_true(world.replays > 0 && slow.is_ended);
+    assert_int_equal(slow.end, ERR_FORBIDDEN);
+    s_expect(&slow, 1, 100);
+    assert_false(other.is_ended);
+}
+
+/* What was committed before the subscription was asked for does not come to a live one, although
+ * the stream was followed before and had not heard of it. */
+static void s_test_live_is_now(void **state)
+{
+    (void)state;
+    static reader_t old, live, exact, last;
+    world_set_up(0, true);
+    s_subscribe(&old, "a", FEED_START_LIVE, 0);
+    world_flow();
+    s_commit(5, 'a', 0); /* on their way */
+    s_subscribe(&live, "a", FEED_START_LIVE, 0);
+    s_subscribe_at(&exact, "a", FEED_START_LIVE, 0, 4, NULL);
+    s_subscribe(&last, "a", FEED_START_LAST, 2);
+    world_turn();
+    assert_false(live.is_active || last.is_active);
+    assert_true(exact.is_active); /* needs to ask nobody */
+    s_commit(1, 'a', 0);
+    world_turn();
+    assert_int_equal(world.heads, 1); /* one for both */
+    assert_true(world_answer(0));
+    world_flow();
+    assert_true(live.is_active && last.is_active);
+    s_commit(1, 'a', 0);
+    world_flow();
+    s_expect(&live, 7, 7);
+    s_expect(&exact, 5, 7);
+    s_expect(&last, 5, 7);
+    s_expect(&old, 1, 7);
+    assert_int_equal(world.heads, 1);
+}
+
+/* HEADS that fail for long: a subscription is not left in silence. */
+static void s_test_live_without_heads(void **state)
+{
+    (void)state;
+    static reader_t old, live, future;
+    world_set_up(0, true);
+    s_subscribe(&old, "a", FEED_START_LIVE, 0);
+    world_flow();
+    world.gives_rubbish = true;
+    s_subscribe(&live, "a", FEED_START_LIVE, 0);
+    s_subscribe(&future, "a", FEED_START_AFTER, 3);
+    for (int i = 0; i < 80; i++) {
+        world_pass(100);
+        world_flow();
+    }
+    assert_false(live.is_ended || live.is_active);
+    for (int i = 0; i < 40; i++) {
+        world_pass(100);
+        world_flow();
+    }
+    assert_true(live.is_ended && future.is_ended);
+    assert_int_equal(live.end, ERR_UNAVAILABLE);
+    assert_int_equal(future.end, ERR_UNAVAILABLE);
+    world.gives_rubbish = false;
+    s_commit(1, 'a', 0);
+    world_flow();
+    s_expect(&old, 1, 1);
+    s_subscribe(&live, "a", FEED_START_LIVE, 0);
+    for (int i = 0; i < 30; i++) {
+        world_pass(100);
+        world_flow();
+    }
+    assert_true(live.is_active);
+}
+
+/* The longest names that the bus allows: they are found again. */
+static void s_test_long_name(void **state)
+{
+    (void)state;
+    enum { SERVICE = 64, STREAM = BUS_STREAM_MAX };
+    char name[STREAM + 1], service[SERVICE + 1];
+    memset(name, 'x', STREAM);
+    memset(service, 's', SERVICE);
+    name[STREAM] = service[SERVICE] = '\0';
+    assert_null(stream_find(s_feed, service, name));
+    stream_t *stream = stream_new(s_feed, service, name);
+    assert_ptr_equal(stream_find(s_feed, service, name), stream);
+    stream_destroy(&stream);
+    assert_null(stream_find(s_feed, service, name));
+}
+
 static void s_test_epoch(void **state)
 {
     (void)state;
@@ -783,7 +966,7 @@ static void s_test_leaving(void **state)
     world_settle(5);
     feed_unsubscribe(&readers[0].subscriber); /* pending */
     s_subscribe(&readers[1], "a", FEED_START_AFTER, 0);
-    s_subscribe(&readers[2], "b", FEED_START_LAST, 5);
+    s_subscribe_at(&readers[2], "b", FEED_START_LAST, 5, 300, NULL);
     s_subscribe(&readers[3], "a", FEED_START_AFTER, 999);
     world_settle(5);
     world_surface(0);
@@ -807,25 +990,36 @@ static void s_test_read_source(void **state)
         bool ok;
         int start;
         uint64_t value;
+        int head; /* -1: none */
     } cases[] = {
         {"{\"stream\":\"a\",\"epoch\":\"00c0ffee00c0ffee\",\"start\":\"live\"}", true,
-         FEED_START_LIVE, 0},
-        {"{\"stream\":\"a\",\"epoch\":\"00c0ffee00c0ffee\"}", true, FEED_START_LIVE, 0},
+         FEED_START_LIVE, 0, -1},
+        {"{\"stream\":\"a\",\"epoch\":\"00c0ffee00c0ffee\"}", true, FEED_START_LIVE, 0, -1},
         {" {\"start\":{\"after\":7},\"stream\":\"a\",\"epoch\":\"00c0ffee00c0ffee\"} ", true,
-         FEED_START_AFTER, 7},
+         FEED_START_AFTER, 7, -1},
         {"{\"stream\":\"a\",\"epoch\":\"00c0ffee00c0ffee\",\"start\":{\"last\":20}}", true,
-         FEED_START_LAST, 20},
-        {"null", false, 0, 0},
-        {"", false, 0, 0},
-        {"{", false, 0, 0},
-        {"{\"stream\":null,\"epoch\":\"00c0ffee00c0ffee\"}", false, 0, 0},
-        {"{\"stream\":\"\",\"epoch\":\"00c0ffee00c0ffee\"}", false, 0, 0},
-        {"{\"stream\":\"a\\u0000b\",\"epoch\":\"00c0ffee00c0ffee\"}", false, 0, 0},
-        {"{\"stream\":\"a\"}", false, 0, 0},
-        {"{\"stream\":\"a\",\"epoch\":\"xyz\"}", false, 0, 0},
-        {"{\"stream\":\"a\",\"epoch\":\"00c0ffee00c0ffee\",\"start\":\"never\"}", false, 0, 0},
-        {"{\"stream\":\"a\",\"epoch\":\"00c0ffee00c0ffee\",\"start\":{\"after\":-1}}", false, 0, 0},
-        {"{\"stream\":\"a\",\"epoch\":\"00c0ffee00c0ffee\",\"start\":{}}", false, 0, 0},
+         FEED_START_LAST, 20, -1},
+        {"null", false, 0, 0, -1},
+        {"", false, 0, 0, -1},
+        {"{", false, 0, 0, -1},
+        {"{\"stream\":null,\"epoch\":\"00c0ffee00c0ffee\"}", false, 0, 0, -1},
+        {"{\"stream\":\"\",\"epoch\":\"00c0ffee00c0ffee\"}", false, 0, 0, -1},
+        {"{\"stream\":\"a\\u0000b\",\"epoch\":\"00c0ffee00c0ffee\"}", false, 0, 0, -1},
+        {"{\"stream\":\"a\"}", false, 0, 0, -1},
+        {"{\"stream\":\"a\",\"epoch\":\"xyz\"}", false, 0, 0, -1},
+        {"{\"stream\":\"a\",\"epoch\":\"00c0ffee00c0ffee\",\"start\":\"never\"}", false, 0, 0, -1},
+        {"{\"stream\":\"a\",\"epoch\":\"00c0ffee00c0ffee\",\"start\":{\"after\":-1}}", false, 0, 0,
+         -1},
+        {"{\"stream\":\"a\",\"epoch\":\"00c0ffee00c0ffee\",\"start\":{}}", false, 0, 0, -1},
+        {"{\"stream\":\"a\",\"epoch\":\"00c0ffee00c0ffee\",\"head\":0}", true, FEED_START_LIVE, 0,
+         0},
+        {"{\"stream\":\"a\",\"epoch\":\"00c0ffee00c0ffee\",\"head\":40,\"start\":{\"last\":2}}",
+         true, FEED_START_LAST, 2, 40},
+        {"{\"stream\":\"a\",\"epoch\":\"00c0ffee00c0ffee\",\"head\":null}", true, FEED_START_LIVE,
+         0, -1},
+        {"{\"stream\":\"a\",\"epoch\":\"00c0ffee00c0ffee\",\"head\":\"1\"}", false, 0, 0, -1},
+        {"{\"stream\":\"a\",\"epoch\":\"00c0ffee00c0ffee\",\"head\":99999999999999999}", false, 0,
+         0, -1},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         err_t err = ERR_INIT;
@@ -841,6 +1035,8 @@ static void s_test_read_source(void **state)
         assert_string_equal(out.epoch, "00c0ffee00c0ffee");
         assert_int_equal(out.start, cases[i].start);
         assert_int_equal(out.start_value, cases[i].value);
+        assert_int_equal(out.has_head, cases[i].head >= 0);
+        assert_int_equal(out.head, cases[i].head >= 0 ? cases[i].head : 0);
     }
     arena_destroy(&arena);
 }
@@ -866,6 +1062,12 @@ int main(void)
         FEED_TEST(s_test_other_types),
         FEED_TEST(s_test_revoke),
         FEED_TEST(s_test_revoke_gone),
+        FEED_TEST(s_test_revoke_granted),
+        FEED_TEST(s_test_revoke_sub),
+        FEED_TEST(s_test_revoke_in_page),
+        FEED_TEST(s_test_live_is_now),
+        FEED_TEST(s_test_live_without_heads),
+        FEED_TEST(s_test_long_name),
         FEED_TEST(s_test_epoch),
         FEED_TEST(s_test_no_heads),
         FEED_TEST(s_test_first_poke),

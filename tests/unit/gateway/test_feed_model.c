@@ -22,6 +22,9 @@ typedef struct {
     int stream;
     char types[4];
     char handle;
+    char sub; /* ' ': none */
+    bool has_head;
+    uint64_t granted; /* if has_head; else 0 */
     int start;
     uint64_t value;
     uint64_t head_at_subscribe, head_at_active;
@@ -55,12 +58,20 @@ static bool s_chance(uint32_t percent)
 
 static bool s_takes(const reader_t *self, world_event_t event)
 {
-    return event.type != 'R' && strchr(self->types, event.type) != NULL;
+    return event.type != 'R' && event.type != 'S' && strchr(self->types, event.type) != NULL;
 }
 
 static world_event_t s_event(const reader_t *self, uint64_t seq)
 {
     return world.streams[self->stream].events[seq - 1];
+}
+
+/* Does it end his rights? */
+static bool s_is_his_end(const reader_t *self, uint64_t seq)
+{
+    world_event_t event = s_event(self, seq);
+    return seq > self->granted && ((event.type == 'R' && event.who == self->handle) ||
+                                   (event.type == 'S' && event.who == self->sub));
 }
 
 /* The number of events in (after, to] that it takes. */
@@ -76,9 +87,12 @@ static uint64_t s_count_taken(const reader_t *self, uint64_t after, uint64_t to)
 static void s_check_start(const reader_t *self, uint64_t first_seen)
 {
     if (self->start == FEED_START_LIVE) {
-        /* Nothing that was committed after the acknowledgement is missing. */
-        if (first_seen > self->head_at_active)
-            assert_int_equal(s_count_taken(self, self->head_at_active, first_seen - 1), 0);
+        /* Nothing that was committed after the acknowledgement is missing, and nothing comes that
+         * was committed before it was asked for. */
+        uint64_t start = self->has_head ? self->granted : self->head_at_active;
+        if (first_seen > start)
+            assert_int_equal(s_count_taken(self, start, first_seen - 1), 0);
+        assert_true(first_seen > (self->has_head ? self->granted : self->head_at_subscribe));
         return;
     }
     uint64_t last = self->value;
@@ -87,6 +101,17 @@ static void s_check_start(const reader_t *self, uint64_t first_seen)
     /* It may be some more: what was committed and is still on its way counts as not there yet. */
     assert_true(s_count_taken(self, upto, self->head_at_active) >= (all < last ? all : last) ||
                 world.streams[self->stream].first > 1);
+}
+
+/* Nothing beyond the end of his rights. */
+static void s_check_rights(const reader_t *self, uint64_t seq)
+{
+    uint64_t from = self->has_position ? self->position : self->granted;
+    if (self->generation != s_generation || (!self->has_position && !self->has_head))
+        return;
+    for (uint64_t i = from < self->granted ? self->granted + 1 : from + 1; i < seq; i++)
+        if (s_is_his_end(self, i))
+            fail_msg("%" PRIu64 " came although his rights ended at %" PRIu64, seq, i);
 }
 
 static void s_check_item(reader_t *self, const feed_item_t *item)
@@ -102,6 +127,7 @@ static void s_check_item(reader_t *self, const feed_item_t *item)
             fail_msg("after %" PRIu64 " came %" PRIu64, self->position, item->seq);
     }
     assert_true(!self->has_position || item->seq > self->position);
+    s_check_rights(self, item->seq);
     char expected[96], got[96];
     snprintf(expected, sizeof expected, "%s {\"stream\":%d,\"seq\":%" PRIu64 "} %s", self->types,
              self->stream, item->seq, item->cursor);
@@ -156,10 +182,9 @@ static void s_check_revoked(const reader_t *self)
         return;
     uint64_t seq = self->has_position ? self->position : 0;
     for (; seq < world.streams[self->stream].head; seq++) {
-        world_event_t event = s_event(self, seq + 1);
-        if (event.type == 'R' && event.who == self->handle)
+        if (s_is_his_end(self, seq + 1))
             return;
-        if (self->has_position && s_takes(self, event))
+        if (self->has_position && s_takes(self, s_event(self, seq + 1)))
             fail_msg("revoked before %" PRIu64 " was taken", seq + 1);
     }
     fail_msg("revoked without a cause");
@@ -200,6 +225,21 @@ static void s_on_end(void *arg, err_code_t code, const char *message)
 static const subscriber_vtable_t s_vtable = {
     .on_active = s_on_active, .on_ready = s_on_ready, .on_end = s_on_end};
 
+/* Some services say at which head they looked at his rights: now, or a little before. */
+static void s_grant(reader_t *self, feed_subscription_t *subscription)
+{
+    const world_stream_t *stream = &world.streams[self->stream];
+    uint64_t least = subscription->start == FEED_START_AFTER ? self->value : stream->first - 1;
+    if (s_chance(50) || least > stream->head)
+        return;
+    self->has_head = true;
+    self->granted = stream->head;
+    for (uint32_t i = s_random(4); i > 0 && self->granted > least; i--)
+        self->granted--;
+    subscription->has_head = true;
+    subscription->head = self->granted;
+}
+
 static void s_subscribe(reader_t *self)
 {
     static const char *const types[] = {"a", "b", "ab", "c", "abc"};
@@ -207,14 +247,16 @@ static void s_subscribe(reader_t *self)
     self->stream = (int)s_random(WORLD_STREAMS);
     snprintf(self->types, sizeof self->types, "%s", types[s_random(5)]);
     self->handle = (char)('h' + s_random(4));
+    self->sub = s_chance(50) ? ' ' : (char)('0' + s_random(4));
     const world_stream_t *stream = &world.streams[self->stream];
     self->head_at_subscribe = stream->head;
     self->since_ms = world_now_ms();
     self->generation = s_generation;
     feed_subscription_t subscription = {
         .service = "store", .stream = stream->name, .epoch = world.epoch, .rights = ""};
-    char handle[2] = {self->handle, '\0'};
+    char handle[2] = {self->handle, '\0'}, sub[2] = {self->sub, '\0'};
     subscription.handle = handle;
+    subscription.sub = self->sub != ' ' ? sub : NULL;
     switch (s_random(4)) {
     case 0:
     case 1:
@@ -233,6 +275,7 @@ static void s_subscribe(reader_t *self)
         subscription.start = FEED_START_LIVE;
         break;
     }
+    s_grant(self, &subscription);
     self->start = (int)subscription.start;
     if (subscription.start == FEED_START_LAST && self->value == 0)
         self->start = FEED_START_LIVE;
@@ -246,13 +289,21 @@ static int s_some_instance(void)
     return (int)s_random(WORLD_INSTANCES);
 }
 
+static void s_commit_revoke(int stream, int instance)
+{
+    if (s_chance(50))
+        world_commit(stream, 'R', (char)('h' + s_random(4)), instance);
+    else
+        world_commit(stream, 'S', (char)('0' + s_random(4)), instance);
+}
+
 static void s_commit_some(void)
 {
     int stream = (int)s_random(WORLD_STREAMS);
     int instance = s_chance(8) ? -1 : s_some_instance(); /* killed before it published */
     for (uint32_t i = s_random(s_chance(5) ? 200 : 6); i > 0; i--) {
         if (s_chance(1) && s_chance(30))
-            world_commit(stream, 'R', (char)('h' + s_random(4)), instance);
+            s_commit_revoke(stream, instance);
         else
             world_commit(stream, (char)('a' + s_random(100) / 45), ' ', instance);
     }
