@@ -43,6 +43,21 @@ s_set_flag(const config_option_t *option, const char *source, const char *text, 
     return err_set(err, ERR_CONFIG, "%s: '%s' is neither true nor false", source, text);
 }
 
+static err_code_t
+s_set_word(const config_option_t *option, const char *source, const char *text, err_t *err)
+{
+    size_t size = strlen(text), word_size;
+    for (const char *word = option->unit; *word != '\0';
+         word += word_size + (word[word_size] != 0)) {
+        word_size = strcspn(word, "|");
+        if (word_size == size && memcmp(word, text, size) == 0) {
+            *(const char **)option->target = text;
+            return ERR_OK;
+        }
+    }
+    return err_set(err, ERR_CONFIG, "%s: '%s' is none of %s", source, text, option->unit);
+}
+
 /* source is "--name" or the variable, for the error. */
 static err_code_t
 s_set(const config_option_t *option, const char *source, const char *text, err_t *err)
@@ -52,6 +67,8 @@ s_set(const config_option_t *option, const char *source, const char *text, err_t
         return s_set_int(option, source, text, err);
     case CONFIG_FLAG:
         return s_set_flag(option, source, text, err);
+    case CONFIG_WORD:
+        return s_set_word(option, source, text, err);
     case CONFIG_STRING:
         break;
     }

@@ -8,7 +8,7 @@
 
 #include "common/err.h"
 
-typedef enum { CONFIG_STRING, CONFIG_INT, CONFIG_FLAG } config_type_t;
+typedef enum { CONFIG_STRING, CONFIG_WORD, CONFIG_INT, CONFIG_FLAG } config_type_t;
 
 typedef struct {
     const char *name; /* "call-timeout-ms"; the variable is PARLEY_CALL_TIMEOUT_MS */
@@ -16,7 +16,7 @@ typedef struct {
     void *target;         /* const char **, int64_t * or bool * */
     const char *fallback; /* as text; NULL leaves NULL, 0 or false */
     int64_t min, max;     /* of an int, inclusive */
-    const char *unit;     /* "ms", "ADDR:PORT" … for --help */
+    const char *unit;     /* "ms", "ADDR:PORT" … for --help; the words of a word: "json|text" */
     const char *help;     /* one line */
     bool env_only;        /* a secret: no option, since argv is public */
 } config_option_t;

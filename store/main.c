@@ -73,10 +73,10 @@ static const config_option_t s_config[] = {
     {"client-id", CONFIG_STRING, &s_options.client_id, "chatclient", 0, 0, "NAME",
      "claim client_id of tokens", false},
     {"readers", CONFIG_INT, &s_options.readers, "2", 1, 64, "N", "connections that read", false},
-    {"log-level", CONFIG_STRING, &s_options.log_level, "info", 0, 0, "LEVEL",
-     "debug, info, warn or error", false},
-    {"log-format", CONFIG_STRING, &s_options.log_format, "auto", 0, 0, "FORMAT",
-     "auto, json or text", false},
+    {"log-level", CONFIG_WORD, &s_options.log_level, "info", 0, 0, "debug|info|warn|error",
+     "what is logged", false},
+    {"log-format", CONFIG_WORD, &s_options.log_format, "auto", 0, 0, "auto|json|text",
+     "auto: text on a terminal, else JSON", false},
     {"node", CONFIG_STRING, &s_options.node, NULL, 0, 0, "NAME", "name of this process in logs",
      false},
     {NULL, CONFIG_FLAG, NULL, NULL, 0, 0, NULL, NULL, false},
@@ -363,10 +363,9 @@ static int s_serve(void)
 {
     log_level_t level;
     log_format_t format;
-    if (!log_level_parse(s_options.log_level, &level))
-        return s_complain("--log-level wants debug, info, warn or error");
-    if (!log_format_parse(s_options.log_format, &format))
-        return s_complain("--log-format wants auto, json or text");
+    if (!log_level_parse(s_options.log_level, &level) ||
+        !log_format_parse(s_options.log_format, &format))
+        abort(); /* the option takes no other words */
     if (!s_options.keys)
         return s_complain("--keys is needed (make the keys with: parley-store keygen DIR, then "
                           "--keys DIR/store)");

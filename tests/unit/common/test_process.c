@@ -84,6 +84,7 @@ static void s_test_the_first_error_stands(void **state)
 
 static const char *s_listen;
 static const char *s_secret;
+static const char *s_word;
 static int64_t s_number;
 static bool s_flag;
 static const config_option_t s_options[] = {
@@ -98,6 +99,11 @@ static const config_option_t s_options[] = {
      .fallback = "5",
      .min = 1,
      .max = 10},
+    {.name = "unit-word",
+     .type = CONFIG_WORD,
+     .target = &s_word,
+     .fallback = "json",
+     .unit = "json|text"},
     {.name = "unit-flag", .type = CONFIG_FLAG, .target = &s_flag},
     {.name = "unit-secret", .type = CONFIG_STRING, .target = &s_secret, .env_only = true},
     {.name = NULL},
@@ -152,6 +158,16 @@ static void s_test_config(void **state)
     assert_int_equal(CONFIG("a"), ERR_CONFIG);
     assert_string_equal(err.text, "PARLEY_UNIT_NUMBER: 'x' is no number from 1 to 10");
     unsetenv("PARLEY_UNIT_NUMBER");
+
+    assert_int_equal(CONFIG("--unit-word=text"), ERR_OK);
+    assert_string_equal(s_word, "text");
+    static const char *const no_words[] = {"", "tex", "texts", "json|text", "|"};
+    for (size_t i = 0; i < sizeof no_words / sizeof *no_words; i++)
+        assert_int_equal(CONFIG("--unit-word", (char *)(uintptr_t)no_words[i]), ERR_CONFIG);
+    setenv("PARLEY_UNIT_WORD", "loud", 1);
+    assert_int_equal(CONFIG("a"), ERR_CONFIG);
+    assert_string_equal(err.text, "PARLEY_UNIT_WORD: 'loud' is none of json|text");
+    unsetenv("PARLEY_UNIT_WORD");
 }
 
 static int s_scrapes;
