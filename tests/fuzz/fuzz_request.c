@@ -1,9 +1,11 @@
-/* What a client puts into an HTTP request: target, headers, body. The first byte says which. */
+/* What a client puts into an HTTP request: target, headers, body, compressed body. The first byte
+ * says which. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/json.h"
+#include "gateway/http/content_coding.h"
 #include "gateway/http/graphql_request.h"
 #include "gateway/http/negotiate.h"
 #include "gateway/http/origins.h"
@@ -11,6 +13,8 @@
 #include "gateway/http/websocket_key.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { INFLATED_MAX = 64 * 1024 };
 
 static void s_target(const char *text)
 {
@@ -89,10 +93,27 @@ static void s_body(const char *text, size_t size)
     arena_destroy(&arena);
 }
 
+static void s_compressed(const char *text, size_t size)
+{
+    err_t err = ERR_INIT;
+    buffer_t out = BUFFER_INIT(INFLATED_MAX);
+    err_code_t code = content_gunzip(text, size, &out, &err);
+    if (out.capacity > INFLATED_MAX || out.failed != (code == ERR_PAYLOAD_TOO_LARGE) ||
+        !code != !err.text[0])
+        abort();
+    if (!code && out.size)
+        s_body(out.data, out.size);
+    buffer_free(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1)
         return 0;
+    if (data[0] == 'z') {
+        s_compressed((const char *)data + 1, size - 1);
+        return 0;
+    }
     char *text = malloc(size);
     if (!text)
         return 0;
