@@ -253,6 +253,9 @@ static void s_start_realtime(gateway_t *self)
 static bool s_start_http(gateway_t *self, err_t *err)
 {
     const options_t *options = &self->options;
+    http_status_draft_t draft;
+    if (!http_status_parse(options->http_status, &draft))
+        abort(); /* the option takes no other words */
     http_options_t http = {
         .loop = self->loop,
         .runner = self->runner,
@@ -264,6 +267,7 @@ static bool s_start_http(gateway_t *self, err_t *err)
         .share_port = options->share_port,
         .max_connections = s_connection_limit(options),
         .max_body_bytes = (size_t)options->max_body_bytes,
+        .status_draft = draft,
         .request_timeout_ms = (unsigned)options->request_timeout_ms,
         .idle_timeout_s = (unsigned)options->idle_timeout_s,
         .call_timeout_ms = options->call_timeout_ms,
@@ -326,14 +330,9 @@ static int s_serve(const options_t *options)
         snprintf(self.node, sizeof self.node, "%s-%ld", host, (long)getpid());
     log_level_t level;
     log_format_t format;
-    if (!log_level_parse(options->log_level, &level)) {
-        fprintf(stderr, "parley-gateway: --log-level: '%s' is no level\n", options->log_level);
-        return EXIT_USAGE;
-    }
-    if (!log_format_parse(options->log_format, &format)) {
-        fprintf(stderr, "parley-gateway: --log-format: '%s' is no format\n", options->log_format);
-        return EXIT_USAGE;
-    }
+    if (!log_level_parse(options->log_level, &level) ||
+        !log_format_parse(options->log_format, &format))
+        abort(); /* the options take no other words */
     if (!options->services) {
         fprintf(stderr, "parley-gateway: --services is missing\n");
         return EXIT_USAGE;

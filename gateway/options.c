@@ -22,6 +22,11 @@ static const char s_usage[] =
         .name = (name_), .type = CONFIG_STRING, .target = &s_options.field_,                       \
         .fallback = (fallback_), .unit = (unit_), .help = (help_)                                  \
     }
+#define WORD(name_, field_, fallback_, words_, help_)                                              \
+    {                                                                                              \
+        .name = (name_), .type = CONFIG_WORD, .target = &s_options.field_,                         \
+        .fallback = (fallback_), .unit = (words_), .help = (help_)                                 \
+    }
 #define NUMBER(name_, field_, fallback_, min_, max_, unit_, help_)                                 \
     {                                                                                              \
         .name = (name_), .type = CONFIG_INT, .target = &s_options.field_, .fallback = (fallback_), \
@@ -51,6 +56,11 @@ static const config_option_t s_config[] = {
          "none",
          "LIST",
          "addresses and networks whose X-Forwarded-For is believed"),
+    WORD("http-status",
+         http_status,
+         "2025",
+         "2025|2026",
+         "draft of GraphQL over HTTP whose status codes are used"),
     FLAG("no-introspection", no_introspection, "refuse __schema and __type"),
     TEXT("trusted-documents",
          trusted_documents,
@@ -114,7 +124,13 @@ static const config_option_t s_config[] = {
            MANY,
            "N",
            "open connections; 0: as many as descriptors allow"),
-    NUMBER("max-body-bytes", max_body_bytes, "1048576", 1024, 64 * MEBIBYTE, "N", "of a request"),
+    NUMBER("max-body-bytes",
+           max_body_bytes,
+           "1048576",
+           1024,
+           64 * MEBIBYTE,
+           "N",
+           "of a request, as sent and inflated"),
     NUMBER("max-message-bytes",
            max_message_bytes,
            "1048576",
@@ -164,8 +180,8 @@ static const config_option_t s_config[] = {
          NULL,
          "FILES",
          "of check: SDL files instead of --services, comma-separated"),
-    TEXT("log-level", log_level, "info", "LEVEL", "debug, info, warn or error"),
-    TEXT("log-format", log_format, "auto", "FORMAT", "auto, json or text"),
+    WORD("log-level", log_level, "info", "debug|info|warn|error", "what is logged"),
+    WORD("log-format", log_format, "auto", "auto|json|text", "auto: text on a terminal, else JSON"),
     TEXT("node", node, NULL, "NAME", "name of this process in logs"),
     {.name = "api-key",
      .type = CONFIG_STRING,

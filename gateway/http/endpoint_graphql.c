@@ -4,28 +4,11 @@
 #include "gateway/http/credential.h"
 #include "gateway/http/exchange.h"
 #include "gateway/http/graphql_error.h"
+#include "gateway/http/status.h"
 
 /* GraphQL over HTTP, on /graphql. */
 
 static const char allow[] = "GET, POST, OPTIONS";
-
-static unsigned s_status(const exchange_t *self, operation_verdict_t verdict)
-{
-    switch (verdict) {
-    case OPERATION_DONE:
-    case OPERATION_NOT_PERSISTED: /* a step of Apollo's protocol, whose clients want to see it */
-        break;
-    case OPERATION_REFUSED:
-        /* Who takes only application/json may be behind something that hides bodies of 4xx. */
-        return self->accept.media == HTTP_MEDIA_GRAPHQL_RESPONSE ? MHD_HTTP_BAD_REQUEST
-                                                                 : MHD_HTTP_OK;
-    case OPERATION_UNAUTHENTICATED:
-        return MHD_HTTP_UNAUTHORIZED;
-    case OPERATION_UNAVAILABLE:
-        return MHD_HTTP_SERVICE_UNAVAILABLE;
-    }
-    return MHD_HTTP_OK;
-}
 
 /* One result as an event stream: graphql-sse, distinct connections mode. */
 static void s_reply_events(exchange_t *self, json_slice_t response)
@@ -39,22 +22,24 @@ static void s_reply_events(exchange_t *self, json_slice_t response)
     buffer_free(&body);
 }
 
-static void s_reply(exchange_t *self, operation_verdict_t verdict, json_slice_t response)
+static void s_reply(exchange_t *self, operation_verdict_t verdict, bool ok, json_slice_t response)
 {
-    unsigned status = s_status(self, verdict);
-    if (self->accept.media == HTTP_MEDIA_EVENT_STREAM && verdict == OPERATION_DONE)
+    http_status_draft_t draft = self->options->status_draft;
+    http_media_t media = self->accept.media;
+    unsigned status =
+        http_status_of(draft, media, verdict, ok ? ERR_OK : graphql_error_code(response));
+    if (media == HTTP_MEDIA_EVENT_STREAM && verdict == OPERATION_DONE)
         s_reply_events(self, response);
-    else if (self->accept.media == HTTP_MEDIA_EVENT_STREAM && verdict == OPERATION_REFUSED)
-        exchange_reply(self, MHD_HTTP_BAD_REQUEST, http_media_name(HTTP_MEDIA_JSON), response);
     else
-        exchange_reply(self, status, http_media_name(self->accept.media), response);
+        exchange_reply(self, status, http_media_name(http_status_media(draft, media, status)),
+                       response);
 }
 
 static void s_on_done(void *arg, const operation_result_t *result)
 {
     exchange_t *self = arg;
     self->operation = NULL;
-    s_reply(self, result->verdict, result->response);
+    s_reply(self, result->verdict, result->ok, result->response);
 }
 
 /* The connection leaves libmicrohttpd: a stream of events lives long, and would cost each other
@@ -123,7 +108,7 @@ static void s_prepare(exchange_t *self, const graphql_request_t *request)
     if (self->operation)
         s_run(self);
     else
-        s_reply(self, verdict, (json_slice_t){.data = response.data, .size = response.size});
+        s_reply(self, verdict, false, (json_slice_t){.data = response.data, .size = response.size});
     buffer_free(&response);
 }
 
@@ -144,17 +129,14 @@ static bool s_read(exchange_t *self, graphql_request_t *request)
                                  "Content-Type must be application/json in UTF-8");
             return false;
         }
-        const char *encoding = exchange_header(self, "Content-Encoding");
-        if (encoding && *encoding && strcmp(encoding, "identity") != 0) {
-            exchange_reply_error(self, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, ERR_BAD_USER_INPUT,
-                                 "this Content-Encoding is not supported");
-            return false;
-        }
         graphql_request_parse(request, self->arena, self->body.data, self->body.size, &err);
     }
     if (!err.code)
         return true;
-    exchange_reply_error(self, MHD_HTTP_BAD_REQUEST, err.code, err.text);
+    bool is_json = !exchange_is(self, "POST") ||
+                   json_validate(self->body.data, self->body.size, GRAPHQL_REQUEST_DEPTH_MAX, NULL);
+    exchange_reply_error(self, http_status_of_malformed(self->options->status_draft, is_json),
+                         err.code, err.text);
     return false;
 }
 

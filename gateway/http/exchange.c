@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/metrics.h"
+#include "gateway/http/content_coding.h"
 #include "gateway/http/graphql_error.h"
 #include "gateway/http/server_private.h"
 
@@ -83,6 +84,12 @@ void exchange_reply(exchange_t *self, unsigned status, const char *content_type,
     exchange_send(self);
 }
 
+static const char *s_error_media(const exchange_t *self, unsigned status)
+{
+    return http_media_name(
+        http_status_media(self->options->status_draft, self->accept.media, status));
+}
+
 void exchange_reply_error(exchange_t *self, unsigned status, err_code_t code, const char *message)
 {
     buffer_t body = BUFFER_INIT(ERROR_MAX);
@@ -90,10 +97,23 @@ void exchange_reply_error(exchange_t *self, unsigned status, err_code_t code, co
     if (code == ERR_UNAVAILABLE || code == ERR_TIMEOUT)
         extensions = (json_slice_t){.data = "{\"outcome\":\"none\"}", .size = 18};
     graphql_error_write(&body, err_code_name(code), message, extensions);
-    http_media_t media =
-        self->accept.media == HTTP_MEDIA_GRAPHQL_RESPONSE ? self->accept.media : HTTP_MEDIA_JSON;
-    exchange_reply(self, status, http_media_name(media),
+    exchange_reply(self, status, s_error_media(self, status),
                    (json_slice_t){.data = body.data, .size = body.size});
+    buffer_free(&body);
+}
+
+/* The client's mistake, with a header that says what would be right. */
+static void s_reply_advice(
+    exchange_t *self, unsigned status, const char *message, const char *name, const char *value)
+{
+    buffer_t body = BUFFER_INIT(ERROR_MAX);
+    graphql_error_write(&body, err_code_name(ERR_BAD_USER_INPUT), message,
+                        (json_slice_t){.data = ""});
+    struct MHD_Response *response =
+        exchange_respond(self, status, s_error_media(self, status), body.data, body.size, false);
+    if (response)
+        MHD_add_response_header(response, name, value);
+    exchange_send(self);
     buffer_free(&body);
 }
 
@@ -101,16 +121,39 @@ void exchange_reply_method(exchange_t *self, const char *allow)
 {
     char message[200];
     snprintf(message, sizeof message, "this method is not allowed here; allowed: %s", allow);
-    buffer_t body = BUFFER_INIT(ERROR_MAX);
-    graphql_error_write(&body, err_code_name(ERR_BAD_USER_INPUT), message,
-                        (json_slice_t){.data = ""});
-    struct MHD_Response *response =
-        exchange_respond(self, MHD_HTTP_METHOD_NOT_ALLOWED, http_media_name(HTTP_MEDIA_JSON),
-                         body.data, body.size, false);
-    if (response)
-        MHD_add_response_header(response, "Allow", allow);
-    exchange_send(self);
-    buffer_free(&body);
+    s_reply_advice(self, MHD_HTTP_METHOD_NOT_ALLOWED, message, "Allow", allow);
+}
+
+void exchange_reply_too_large(exchange_t *self, unsigned long long size)
+{
+    char message[160];
+    snprintf(message, sizeof message,
+             "the request body of %llu bytes or more is larger than the limit of %zu bytes", size,
+             self->options->max_body_bytes);
+    exchange_reply_error(self, MHD_HTTP_CONTENT_TOO_LARGE, ERR_PAYLOAD_TOO_LARGE, message);
+}
+
+bool exchange_decode_body(exchange_t *self)
+{
+    content_coding_t coding = content_coding_read(exchange_header(self, "Content-Encoding"));
+    if (!self->body.size || coding == CONTENT_IDENTITY)
+        return true;
+    if (coding == CONTENT_CODING_UNKNOWN) {
+        s_reply_advice(self, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE,
+                       "this Content-Encoding is not supported; supported: gzip", "Accept-Encoding",
+                       "gzip");
+        return false;
+    }
+    err_t err = ERR_INIT;
+    buffer_t inflated = BUFFER_INIT(self->body.limit);
+    err_code_t code = content_gunzip(self->body.data, self->body.size, &inflated, &err);
+    buffer_free(&self->body);
+    self->body = inflated;
+    if (code)
+        exchange_reply_error(
+            self, code == ERR_PAYLOAD_TOO_LARGE ? MHD_HTTP_CONTENT_TOO_LARGE : MHD_HTTP_BAD_REQUEST,
+            code, err.text);
+    return !code;
 }
 
 void exchange_reply_options(exchange_t *self, const char *allow)

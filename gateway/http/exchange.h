@@ -55,6 +55,9 @@ const char *exchange_header(const exchange_t *self, const char *name);
 const char *exchange_traceparent(const exchange_t *self);
 bool exchange_is(const exchange_t *self, const char *method);
 
+/* Undoes the body's Content-Encoding. False after answering why it cannot. */
+bool exchange_decode_body(exchange_t *self);
+
 /* A response with the headers that all have; the endpoint may add more, then calls exchange_send.
  * The body is copied once, unless it lives for ever. */
 struct MHD_Response *exchange_respond(exchange_t *self,
@@ -69,6 +72,8 @@ void exchange_send(exchange_t *self);
 void exchange_reply(exchange_t *self, unsigned status, const char *content_type, json_slice_t body);
 /* An error as a GraphQL response, in the media type that the client takes. */
 void exchange_reply_error(exchange_t *self, unsigned status, err_code_t code, const char *message);
+/* 413: the body is larger than the limit. size: of the body, as far as it is known. */
+void exchange_reply_too_large(exchange_t *self, unsigned long long size);
 /* 405 with Allow. */
 void exchange_reply_method(exchange_t *self, const char *allow);
 /* An OPTIONS request: CORS preflight (Fetch 3.2.2) or a question for the methods. */

@@ -347,9 +347,9 @@ static void s_on_answer(void *arg, const service_answer_t *answer)
 
 /* The one way out: tells, counts and frees. Only a response that has errors is looked into for its
  * code: a page of messages is long. */
-static void s_finish(operation_t *self, const operation_result_t *result, bool has_errors)
+static void s_finish(operation_t *self, const operation_result_t *result)
 {
-    s_finish_report(self, has_errors ? s_outcome(result->response) : "ok");
+    s_finish_report(self, result->ok ? "ok" : s_outcome(result->response));
     operation_done_fn done = self->done;
     void *arg = self->arg;
     done(arg, result);
@@ -362,7 +362,7 @@ static void s_finish_refused(operation_t *self, const buffer_t *response)
         .verdict = OPERATION_REFUSED,
         .response = {.data = response->data, .size = response->size},
     };
-    s_finish(self, &result, true);
+    s_finish(self, &result);
 }
 
 static void s_host_call(void *arg, const gql_call_t *call)
@@ -380,9 +380,10 @@ static void s_host_done(void *arg, const buffer_t *response, size_t error_count)
     operation_t *self = arg;
     operation_result_t result = {
         .verdict = OPERATION_DONE,
+        .ok = error_count == 0,
         .response = {.data = response->data, .size = response->size},
     };
-    s_finish(self, &result, error_count > 0);
+    s_finish(self, &result);
 }
 
 static void s_host_fault(void *arg, const gql_call_t *call, const char *what)
@@ -425,13 +426,14 @@ static void s_on_source(void *arg, const service_answer_t *answer)
     if (answer->ok) {
         operation_result_t result = {
             .verdict = OPERATION_DONE,
+            .ok = true,
             .service = self->source_service,
             .source = answer->json,
             .execution = self->execution,
             .identity = self->identity,
         };
         self->execution = NULL;
-        s_finish(self, &result, false);
+        s_finish(self, &result);
         return;
     }
     buffer_t response = BUFFER_INIT(RESPONSE_ERRORS_MAX);

@@ -81,6 +81,7 @@ void operation_cancel(operation_t **self_p);
 
 typedef struct {
     operation_verdict_t verdict;
+    bool ok;               /* there are no errors */
     json_slice_t response; /* the whole response; borrowed for the call */
     /* Only of operation_open, if it succeeded (then response is empty): */
     const char *service;        /* who answered */

@@ -229,7 +229,7 @@ static void s_name(exchange_t *exchange)
 
 /* Writes an answer past libmicrohttpd, which takes none in the middle of a body, and lets it find
  * the connection closed. */
-static void s_cut(exchange_t *exchange, unsigned status, const char *phrase, err_code_t code)
+static void s_cut(exchange_t *exchange, unsigned status, const char *phrase, const err_t *reason)
 {
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -238,7 +238,7 @@ static void s_cut(exchange_t *exchange, unsigned status, const char *phrase, err
     exchange->raw_sent = true;
     buffer_t body = BUFFER_INIT(4096);
     buffer_t head = BUFFER_INIT(8192);
-    graphql_error_write(&body, err_code_name(code), phrase, (json_slice_t){.data = ""});
+    graphql_error_write_err(&body, reason);
     buffer_printf(&head,
                   "HTTP/1.1 %u %s\r\nContent-Type: application/json; charset=utf-8\r\n"
                   "X-Request-Id: %s\r\nConnection: close\r\nContent-Length: %zu\r\n",
@@ -254,6 +254,23 @@ static void s_cut(exchange_t *exchange, unsigned status, const char *phrase, err
     server_count_response(exchange->server, status);
     buffer_free(&head);
     buffer_free(&body);
+}
+
+static void s_cut_too_large(exchange_t *exchange)
+{
+    err_t err = ERR_INIT;
+    err_set(&err, ERR_PAYLOAD_TOO_LARGE,
+            "the request body of %zu bytes or more is larger than the limit of %zu bytes",
+            exchange->dropped, exchange->options->max_body_bytes);
+    s_cut(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "Content Too Large", &err);
+}
+
+static void s_cut_late(exchange_t *exchange)
+{
+    err_t err = ERR_INIT;
+    err_set(&err, ERR_TIMEOUT, "the request did not come within the limit of %u ms",
+            exchange->options->request_timeout_ms);
+    s_cut(exchange, MHD_HTTP_REQUEST_TIMEOUT, "Request Timeout", &err);
 }
 
 /* ---- routing ---- */
@@ -287,14 +304,6 @@ static enum MHD_Result s_queue(exchange_t *exchange)
     return result;
 }
 
-static void s_reply_too_large(exchange_t *exchange)
-{
-    char message[120];
-    snprintf(message, sizeof message, "the request body is larger than the limit of %zu bytes",
-             exchange->options->max_body_bytes);
-    exchange_reply_error(exchange, MHD_HTTP_CONTENT_TOO_LARGE, ERR_PAYLOAD_TOO_LARGE, message);
-}
-
 /* The head is there. Only what makes the body useless is answered here: libmicrohttpd closes the
  * connection after an answer at this point. */
 static enum MHD_Result s_on_head(exchange_t *exchange, const char *method)
@@ -317,7 +326,7 @@ static enum MHD_Result s_on_head(exchange_t *exchange, const char *method)
     exchange->too_large = true;
     if (size <= DROPPED_MAX && !exchange_header(exchange, "Expect"))
         return MHD_YES;
-    s_reply_too_large(exchange);
+    exchange_reply_too_large(exchange, size);
     return s_queue(exchange);
 }
 
@@ -325,12 +334,13 @@ static enum MHD_Result s_on_body(exchange_t *exchange, const char *data, size_t 
 {
     if (!exchange->too_large && exchange->body.size + *size > exchange->body.limit) {
         exchange->too_large = true;
+        exchange->dropped = exchange->body.size;
         buffer_free(&exchange->body);
     }
     if (exchange->too_large) {
         exchange->dropped += *size;
         if (exchange->dropped > DROPPED_MAX)
-            s_cut(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "Content Too Large", ERR_PAYLOAD_TOO_LARGE);
+            s_cut_too_large(exchange);
     } else {
         buffer_put(&exchange->body, data, *size);
     }
@@ -344,8 +354,8 @@ static enum MHD_Result s_on_whole(exchange_t *exchange)
         return MHD_NO;
     exchange->state = EXCHANGE_HANDLED;
     if (exchange->too_large)
-        s_reply_too_large(exchange);
-    else
+        exchange_reply_too_large(exchange, exchange->dropped);
+    else if (exchange_decode_body(exchange))
         s_route(exchange);
     if (exchange->response || exchange->detached)
         return s_queue(exchange);
@@ -452,7 +462,7 @@ static void s_on_sweep(void *arg)
         if (exchange->started_us > limit_us)
             break;
         if (exchange->state <= EXCHANGE_BODY && !exchange->raw_sent)
-            s_cut(exchange, MHD_HTTP_REQUEST_TIMEOUT, "Request Timeout", ERR_TIMEOUT);
+            s_cut_late(exchange);
     }
 }
 

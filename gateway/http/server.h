@@ -15,6 +15,7 @@
 #include "gateway/http/client_address.h"
 #include "gateway/http/operation.h"
 #include "gateway/http/origins.h"
+#include "gateway/http/status.h"
 #include "gateway/web/assets.h"
 
 typedef struct http_server http_server_t;
@@ -71,7 +72,8 @@ typedef struct {
     const char *listen; /* "0.0.0.0:8080" */
     bool share_port;
     size_t max_connections; /* beyond that they are closed at once, and counted */
-    size_t max_body_bytes;
+    size_t max_body_bytes;  /* as sent, and again inflated */
+    http_status_draft_t status_draft;
     unsigned request_timeout_ms; /* for a whole head or body to come */
     unsigned idle_timeout_s;     /* of a kept-alive connection */
     int64_t call_timeout_ms;     /* for routes of services */

@@ -4,6 +4,7 @@ import json
 import os
 import struct
 import sys
+import time
 
 import zmq
 
@@ -61,6 +62,9 @@ def answer(call):
         return json.dumps(json.dumps(args, sort_keys=True))
     if field == "Mutation.note":
         return json.dumps(args["text"])
+    if field == "Mutation.pause":
+        time.sleep(args["ms"] / 1000)
+        return json.dumps(args["ms"])
     raise ValueError("INTERNAL", "unknown field " + field, {})
 
 

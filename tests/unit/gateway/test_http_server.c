@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "gateway/http/server.h"
 #include "ws_world.h"
@@ -95,9 +96,9 @@ static int s_connect(void)
     return fd;
 }
 
-static void s_send(int fd, const char *text)
+static void s_send_bytes(int fd, const void *data, size_t size)
 {
-    size_t size = strlen(text);
+    const char *text = data;
     while (size > 0) {
         ssize_t n = send(fd, text, size, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (n > 0) {
@@ -108,6 +109,11 @@ static void s_send(int fd, const char *text)
         if (n < 0)
             usleep(1000);
     }
+}
+
+static void s_send(int fd, const char *text)
+{
+    s_send_bytes(fd, text, strlen(text));
 }
 
 /* Is `count` times a whole response there (Content-Length is taken as given)? */
@@ -264,6 +270,63 @@ static void test_large_bodies(void **state)
     memset(request + head, 'x', 20000);
     strcpy(request + head + 20000, "\r\n0\r\n\r\n");
     s_gives(request, "HTTP/1.1 413", "the limit of 10000 bytes");
+}
+
+static size_t s_pack(void *out, size_t room, const void *data, size_t size)
+{
+    z_stream stream = {.next_in = (Bytef *)(uintptr_t)data, .avail_in = (uInt)size};
+    stream.next_out = out;
+    stream.avail_out = (uInt)room;
+    assert_int_equal(deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
+    deflateEnd(&stream);
+    return room - stream.avail_out;
+}
+
+/* Sends body with that Content-Encoding. */
+static void s_gives_coded(
+    const char *coding, const void *body, size_t size, const char *begins, const char *contains)
+{
+    char head[300];
+    snprintf(head, sizeof head,
+             "POST /graphql HTTP/1.1\r\nHost: x\r\n" JSON "Content-Encoding: %s\r\n"
+             "Content-Length: %zu\r\n\r\n",
+             coding, size);
+    int fd = s_connect();
+    s_send(fd, head);
+    s_send_bytes(fd, body, size);
+    const char *response = s_receive(fd, 1);
+    close(fd);
+    ws_world_pump(&s_world);
+    if (strncmp(response, begins, strlen(begins)) != 0 || !strstr(response, contains))
+        fail_msg("%s gives\n%.600s\nand not %s … %s", coding, response, begins, contains);
+}
+
+static void test_compressed_bodies(void **state)
+{
+    (void)state;
+    static const char text[] = "{\"query\":\"{__typename}\"}",
+                      good[] = "{\"__typename\":\"Query\"}";
+    static unsigned char packed[4096];
+    static char large[10001];
+    size_t size = s_pack(packed, sizeof packed, text, sizeof text - 1);
+    s_gives_coded("gzip", packed, size, "HTTP/1.1 200", good);
+    s_gives_coded("X-GZIP", packed, size, "HTTP/1.1 200", good);
+    s_gives_coded("identity", text, sizeof text - 1, "HTTP/1.1 200", good);
+    s_gives_coded("br", text, sizeof text - 1, "HTTP/1.1 415", "Accept-Encoding: gzip\r\n");
+    s_gives_coded("gzip, gzip", packed, size, "HTTP/1.1 415", "not supported; supported: gzip");
+    s_gives_coded("gzip", packed, size - 1, "HTTP/1.1 400", "the gzip body is cut off");
+    s_gives_coded("gzip", text, sizeof text - 1, "HTTP/1.1 400", "the gzip body is broken");
+    packed[size] = 0;
+    memset(packed + size, 'x', 20);
+    s_gives_coded("gzip", packed, size + 20, "HTTP/1.1 400", "something else follows");
+    memset(large, ' ', sizeof large);
+    size = s_pack(packed, sizeof packed, large, sizeof large);
+    s_gives_coded("gzip", packed, size, "HTTP/1.1 413", "more than the limit of 10000 bytes");
+    s_gives_coded("gzip", large, sizeof large, "HTTP/1.1 413", "the limit of 10000 bytes");
+    s_gives(
+        "GET /graphql?query=%7B__typename%7D HTTP/1.1\r\nHost: x\r\nContent-Encoding: br\r\n\r\n",
+        "HTTP/1.1 200", good); /* there is no body */
 }
 
 static void test_slow_requests(void **state)
@@ -455,6 +518,7 @@ int main(void)
         TEST(test_waits_for_a_service),
         TEST(test_a_client_leaves),
         TEST(test_large_bodies),
+        TEST(test_compressed_bodies),
         TEST(test_slow_requests),
         TEST(test_cors),
         TEST(test_pages),
