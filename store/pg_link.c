@@ -128,7 +128,7 @@ static void s_down(pg_link_t *self, const char *reason)
     DL_CONCAT(again, self->waiting);
     self->waiting = again;
     unsigned shift = self->attempts < 6 ? self->attempts : 6;
-    unsigned delay = BACKOFF_MIN_MS << shift;
+    unsigned delay = (unsigned)BACKOFF_MIN_MS << shift;
     delay = delay > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : delay;
     delay = delay / 2 + randombytes_uniform(delay / 2 + 1);
     self->attempts++;

@@ -79,7 +79,7 @@ static void s_answer(const char *field, const service_answer_t *answer)
         call->fn(call->arg, answer);
         return;
     }
-    assert(!"nobody asked");
+    assert(false && "nobody asked");
 }
 
 void fake_answer(const char *field, const char *json)

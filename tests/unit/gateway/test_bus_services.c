@@ -618,8 +618,8 @@ static void s_test_malformed_events(void **state)
         "{\"stream\":\"room/a\",\"epoch\":\"00c0ffee00c0ffee\",\"seq\":-1,\"kind\":\"head\"}",
         "{\"stream\":\"room/a\",\"epoch\":\"00c0ffee00c0ffee\",\"seq\":1,\"kind\":\"none\"}",
         "{\"stream\":\"room/a\",\"epoch\":\"00c0ffee00c0ffee\",\"seq\":1,\"kind\":\"data\"}",
-        "{\"stream\":\"room/a\",\"epoch\":\"00c0ffee00c0ffee\",\"seq\":1,\"kind\":\"data\","
-        "\"payload\":1}",
+        ("{\"stream\":\"room/a\",\"epoch\":\"00c0ffee00c0ffee\",\"seq\":1,\"kind\":\"data\","
+         "\"payload\":1}"),
     };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         fake_service_publish(&self->a, "room/a", bad[i]);
