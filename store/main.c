@@ -22,6 +22,7 @@
 #include "store/log_reader.h"
 #include "store/publisher.h"
 #include "store/reader.h"
+#include "store/starts.h"
 #include "store/tail_reader.h"
 #include "store/writer.h"
 
@@ -91,6 +92,7 @@ typedef struct {
     writer_t *writer;
     early_calls_t *early;
     tail_reader_t *tails;
+    starts_t *starts;
     reader_t *reader;
     log_reader_t *log_reader;
     accounts_t *accounts;
@@ -308,7 +310,8 @@ static err_code_t s_start(store_t *self, err_t *err)
     self->early = early_calls_new(self->loop, self->database);
     self->tails = tail_reader_new(self->loop, self->database);
     self->writer = writer_new(self->loop, self->database, self->publisher, self->tails);
-    self->reader = reader_new(self->database, self->early, self->tails);
+    self->starts = starts_new(self->loop, self->database);
+    self->reader = reader_new(self->database, self->early, self->tails, self->starts);
     self->log_reader = log_reader_new(self->database, self->early);
     endpoint_add(self->endpoint, writer_handlers, self->writer);
     endpoint_add(self->endpoint, reader_handlers, self->reader);
@@ -333,6 +336,7 @@ static void s_end(store_t *self)
         writer_stop(self->writer);
         early_calls_stop(self->early);
         tail_reader_stop(self->tails);
+        starts_stop(self->starts);
     }
     if (self->accounts)
         accounts_stop(self->accounts);
@@ -345,6 +349,7 @@ static void s_end(store_t *self)
     reader_destroy(&self->reader);
     log_reader_destroy(&self->log_reader);
     tail_reader_destroy(&self->tails);
+    starts_destroy(&self->starts);
     early_calls_destroy(&self->early);
     accounts_destroy(&self->accounts);
     bus_auth_destroy(&self->auth);

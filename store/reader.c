@@ -18,6 +18,7 @@ struct reader {
     database_t *database;
     early_calls_t *early;
     tail_reader_t *tails;
+    starts_t *starts;
     metric_t *metric_pages, *metric_filters, *metric_starts;
 };
 
@@ -32,6 +33,8 @@ typedef struct {
     const char *after_argument;
     bool forward;
     int tail_limit; /* the page is the room's newest messages, as many; 0: another one */
+    start_t start;  /* of a subscription; */
+    int last;       /* it begins with as many */
 } task_t;
 
 /* A task; or NULL, and fn gets the call once the log's epoch is known. */
@@ -75,15 +78,9 @@ static bool s_cursor(task_t *task, const char *argument, text_t text, bool *is_t
     return false;
 }
 
-/* Compares the cursors with the head that was read; false: the call is failed. rows: of
- * reader_sql_head. */
-static bool s_check_cursors(task_t *task, const PGresult *rows)
+/* Compares the cursors with the log's ends; false: the call is failed. */
+static bool s_check_cursors(task_t *task, uint64_t head, uint64_t first)
 {
-    uint64_t head = 0, first = 1;
-    if (PQntuples(rows) == 1) {
-        head = (uint64_t)pg_bigint(rows, 0, 0);
-        first = (uint64_t)pg_bigint(rows, 0, 1);
-    }
     const char *expired = NULL, *argument = task->after_argument;
     if (task->has_after && task->after > head)
         expired = "lies beyond the end of the log";
@@ -120,11 +117,19 @@ static void s_print_page(task_t *task, const PGresult *rows)
     store_call_done(task->read.call);
 }
 
+/* rows: of reader_sql_head, none if nobody ever wrote to the room. */
+static bool s_check_page(task_t *task, const PGresult *rows)
+{
+    bool is_there = PQntuples(rows) == 1;
+    return s_check_cursors(task, is_there ? (uint64_t)pg_bigint(rows, 0, 0) : 0,
+                           is_there ? (uint64_t)pg_bigint(rows, 0, 1) : 1);
+}
+
 static void s_on_page(void *arg, const pg_outcome_t *outcome)
 {
     task_t *task = arg;
     if (read_task_failed(&task->read, outcome) ||
-        (outcome->count > 1 && !s_check_cursors(task, outcome->results[1]))) {
+        (outcome->count > 1 && !s_check_page(task, outcome->results[1]))) {
         free(task);
         return;
     }
@@ -204,7 +209,7 @@ static void s_get_messages(void *arg, store_call_t *call)
 
 /* ---- Subscription.addMessage ---- */
 
-static void s_print_start(task_t *task, int last)
+static void s_print_start(task_t *task, uint64_t head)
 {
     buffer_t *out = store_call_begin(task->read.call);
     char stream[STREAM_BYTES_MAX];
@@ -212,21 +217,21 @@ static void s_print_start(task_t *task, int last)
     memcpy(stream + STREAM_PREFIX_SIZE, task->room.data, task->room.size);
     buffer_put_str(out, "{\"stream\":");
     buffer_put_json_string(out, stream, STREAM_PREFIX_SIZE + task->room.size);
-    buffer_printf(out, ",\"epoch\":\"%s\",\"start\":", task->read.epoch);
+    buffer_printf(out, ",\"epoch\":\"%s\",\"head\":%" PRIu64 ",\"start\":", task->read.epoch, head);
     if (task->has_after)
         buffer_printf(out, "{\"after\":%" PRIu64 "}}", task->after);
-    else if (last)
-        buffer_printf(out, "{\"last\":%d}}", last);
+    else if (task->last)
+        buffer_printf(out, "{\"last\":%d}}", task->last);
     else
         buffer_put_str(out, "\"live\"}");
     store_call_done(task->read.call);
 }
 
-static void s_on_start(void *arg, const pg_outcome_t *outcome)
+static void s_on_start(void *arg, const pg_outcome_t *outcome, uint64_t head, uint64_t first)
 {
     task_t *task = arg;
-    if (!read_task_failed(&task->read, outcome) && s_check_cursors(task, outcome->results[0]))
-        s_print_start(task, 0);
+    if (!read_task_failed(&task->read, outcome) && s_check_cursors(task, head, first))
+        s_print_start(task, head);
     free(task);
 }
 
@@ -249,14 +254,11 @@ static void s_add_message(void *arg, store_call_t *call)
     metric_inc(self->metric_starts);
     if (!s_cursor(task, start.after_argument, start.after, &task->has_after, &task->after)) {
         free(task);
-    } else if (!task->has_after) {
-        s_print_start(task, start.last);
-        free(task);
-    } else {
-        pg_param_t params[] = {PG_BINARY(room.data, room.size)};
-        pg_link_read(database_reader(self->database), &reader_sql_head, params, call->deadline_ms,
-                     s_on_start, task);
+        return;
     }
+    task->last = start.last;
+    task->start = (start_t){.read = task->read, .room = room, .fn = s_on_start, .arg = task};
+    starts_read(self->starts, &task->start);
 }
 
 const store_handler_t reader_handlers[] = {{"Query.getMessages", s_get_messages},
@@ -265,7 +267,8 @@ const store_handler_t reader_handlers[] = {{"Query.getMessages", s_get_messages}
 
 /* ---- life ---- */
 
-reader_t *reader_new(database_t *database, early_calls_t *early, tail_reader_t *tails)
+reader_t *
+reader_new(database_t *database, early_calls_t *early, tail_reader_t *tails, starts_t *starts)
 {
     reader_t *self = calloc(1, sizeof *self);
     if (!self)
@@ -273,6 +276,7 @@ reader_t *reader_new(database_t *database, early_calls_t *early, tail_reader_t *
     self->database = database;
     self->early = early;
     self->tails = tails;
+    self->starts = starts;
     self->metric_pages =
         metrics_counter("parley_store_pages_total", "pages of messages read", "kind=\"plain\"");
     self->metric_filters =

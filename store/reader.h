@@ -7,12 +7,14 @@
 #include "store/database.h"
 #include "store/early_calls.h"
 #include "store/handler.h"
+#include "store/starts.h"
 #include "store/tail_reader.h"
 
 typedef struct reader reader_t;
 
-/* Borrows all three. */
-reader_t *reader_new(database_t *database, early_calls_t *early, tail_reader_t *tails);
+/* Borrows all of them. */
+reader_t *
+reader_new(database_t *database, early_calls_t *early, tail_reader_t *tails, starts_t *starts);
 /* After the database. */
 void reader_destroy(reader_t **self_p);
 

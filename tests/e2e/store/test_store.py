@@ -288,6 +288,24 @@ class Messages(WithStore):
         self.refused("CURSOR_EXPIRED", None, subscribe, after=made["cursor"])
         postgres.sql(f"UPDATE rooms SET first_seq = 1, last_seq = 1 WHERE room = '{room}'", self.url)
 
+    def test_many_subscriptions_at_once_cost_a_handful_of_statements(self):
+        room, queries = self.room(), lambda: self.store.metrics()["parley_store_start_queries_total"]
+        made = [self.gateway.create(f"m{i}", room) for i in range(3)]
+        raw = base64url(made[0]["cursor"])
+        future = unbase64url(raw[:-8] + (4).to_bytes(8, "big"))
+        before, ids = queries(), []
+        for i in range(3000):  # each a message of its own, so that they come in many turns of the loop
+            after = future if i % 100 == 99 else made[i % 3]["cursor"]
+            ids.append(self.gateway.post("Subscription.addMessage", {"room": room, "after": after}))
+        for i, id in enumerate(ids):
+            if i % 100 == 99:
+                self.refused("CURSOR_EXPIRED", None, self.gateway.wait, id)
+            else:
+                answer = self.gateway.wait(id)
+                self.assertEqual((answer["start"], answer["head"]), ({"after": i % 3 + 1}, 3))
+        self.assertLessEqual(queries() - before, 20)
+        self.assertEqual(self.gateway.call("Subscription.addMessage", {"room": self.room()})["head"], 0)
+
     def test_a_page_too_large_for_the_bus_is_refused(self):
         room = self.room()
         ids = [self.gateway.post("Mutation.createMessage", {"room": room, "body": "\x01" * 65000}) for _ in range(40)]

@@ -1,0 +1,177 @@
+#include "store/starts.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "common/clock.h"
+#include "common/metrics.h"
+#include "store/message.h"
+#include "store/pg_array.h"
+#include "store/reader_sql.h"
+
+enum {
+    STARTS_MAX = 1000, /* of one statement */
+    ARRAY_MAX = STARTS_MAX * (ROOM_BYTES_MAX + 16) + 64,
+    TICK_MS = 50,
+    DEADLINE_MARGIN_MS = 150, /* for the answer's way back */
+    /* The more came with the last statement, the more are waited for before the next. */
+    PACE_US = 1000, /* for each of them */
+    PACE_MAX_US = 200000,
+};
+
+struct starts {
+    loop_t *loop;
+    database_t *database;
+    loop_timer_t *timer; /* while some wait */
+    start_t *waiting;    /* for the next statement */
+    start_t *asked;      /* by the one under way */
+    int64_t next_us;     /* no other statement before */
+    bool ask_deferred, stopped;
+    metric_t *metric_queries;
+};
+
+static void s_ask(void *arg);
+
+static void s_fail_away(start_t *start)
+{
+    static const pg_outcome_t away = {.code = ERR_UNAVAILABLE, .message = ""};
+    start->fn(start->arg, &away, 0, 0);
+}
+
+/* Those behind a statement that the database does not answer have deadlines of their own. */
+static void s_expire(starts_t *self)
+{
+    int64_t limit_ms = clock_unix_ms() + DEADLINE_MARGIN_MS;
+    start_t *start, *next;
+    DL_FOREACH_SAFE(self->waiting, start, next)
+    {
+        if (start->read.call->deadline_ms > limit_ms && !self->stopped)
+            continue;
+        DL_DELETE(self->waiting, start);
+        s_fail_away(start);
+    }
+}
+
+/* Now, or when the timer comes to it. */
+static void s_ask_soon(starts_t *self)
+{
+    if (!self->waiting || self->stopped)
+        return;
+    int64_t wait_us = self->next_us - clock_mono_us();
+    if (!self->asked && !self->ask_deferred && wait_us <= 0) {
+        self->ask_deferred = true;
+        loop_defer(self->loop, s_ask, self);
+    } else if (!loop_timer_is_active(self->timer)) {
+        int64_t wait_ms = wait_us / 1000 + 1;
+        bool is_soon = !self->asked && wait_ms > 0 && wait_ms < TICK_MS;
+        loop_timer_start(self->timer, is_soon ? (uint64_t)wait_ms : TICK_MS, 0);
+    }
+}
+
+static void s_on_timer(void *arg)
+{
+    starts_t *self = arg;
+    s_expire(self);
+    s_ask_soon(self);
+}
+
+/* The database is away: those that have time wait on. */
+static bool s_waits_on(starts_t *self, start_t *start, const pg_outcome_t *outcome)
+{
+    if (outcome->code != ERR_UNAVAILABLE || self->stopped ||
+        start->read.call->deadline_ms <= clock_unix_ms() + 2 * DEADLINE_MARGIN_MS)
+        return false;
+    DL_APPEND(self->waiting, start);
+    return true;
+}
+
+/* Rows are in the order of those who asked. */
+static void s_on_heads(void *arg, const pg_outcome_t *outcome)
+{
+    starts_t *self = arg;
+    start_t *list = self->asked, *start, *next;
+    const PGresult *rows = outcome->code == ERR_OK ? outcome->results[0] : NULL;
+    int row = 0;
+    self->asked = NULL;
+    DL_FOREACH_SAFE(list, start, next)
+    {
+        DL_DELETE(list, start);
+        if (rows)
+            start->fn(start->arg, outcome, (uint64_t)pg_bigint(rows, row, 0),
+                      (uint64_t)pg_bigint(rows, row, 1));
+        else if (!s_waits_on(self, start, outcome))
+            start->fn(start->arg, outcome, 0, 0);
+        row++;
+    }
+    s_ask_soon(self);
+}
+
+static void s_ask(void *arg)
+{
+    starts_t *self = arg;
+    self->ask_deferred = false;
+    if (self->asked || !self->waiting || self->stopped)
+        return;
+    pg_array_t rooms;
+    start_t *start, *next;
+    int64_t deadline_ms = 0;
+    pg_array_init(&rooms, PG_TEXT_TYPE, ARRAY_MAX);
+    DL_FOREACH_SAFE(self->waiting, start, next)
+    {
+        if (rooms.count == STARTS_MAX)
+            break;
+        DL_DELETE(self->waiting, start);
+        DL_APPEND(self->asked, start);
+        pg_array_add(&rooms, start->room.data, start->room.size);
+        if (deadline_ms == 0 || start->read.call->deadline_ms < deadline_ms)
+            deadline_ms = start->read.call->deadline_ms;
+    }
+    int64_t pace_us = ((int64_t)rooms.count - 1) * PACE_US;
+    self->next_us = clock_mono_us() + (pace_us < PACE_MAX_US ? pace_us : PACE_MAX_US);
+    const pg_param_t params[] = {pg_array_param(&rooms)};
+    pg_link_read(database_reader(self->database), &reader_sql_heads, params, deadline_ms,
+                 s_on_heads, self);
+    metric_inc(self->metric_queries);
+    pg_array_free(&rooms);
+    s_ask_soon(self); /* the timer, for those that are left */
+}
+
+void starts_read(starts_t *self, start_t *start)
+{
+    if (self->stopped) {
+        s_fail_away(start);
+        return;
+    }
+    DL_APPEND(self->waiting, start);
+    s_ask_soon(self);
+}
+
+starts_t *starts_new(loop_t *loop, database_t *database)
+{
+    starts_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->loop = loop;
+    self->database = database;
+    self->timer = loop_timer_new(loop, s_on_timer, self);
+    self->metric_queries = metrics_counter("parley_store_start_queries_total",
+                                           "statements that read heads for subscriptions", NULL);
+    return self;
+}
+
+void starts_stop(starts_t *self)
+{
+    self->stopped = true;
+    s_expire(self);
+}
+
+void starts_destroy(starts_t **self_p)
+{
+    starts_t *self = *self_p;
+    if (!self)
+        return;
+    *self_p = NULL;
+    loop_defer_cancel(self->loop, s_ask, self);
+    loop_timer_destroy(&self->timer);
+    free(self);
+}
