@@ -18,6 +18,7 @@
 #include "gateway/feed/feed.h"
 #include "gateway/graphql/graphql.h"
 #include "gateway/http/operation.h"
+#include "gateway/http/rate_limits.h"
 #include "gateway/http/server.h"
 #include "gateway/options.h"
 #include "gateway/realtime/realtime.h"
@@ -41,6 +42,7 @@ typedef struct {
     loop_t *loop;
     origins_t *origins;
     trusted_proxies_t *trusted_proxies;
+    rate_limits_t *rates;
     services_t *services;
     auth_t *auth;
     feed_t *feed;
@@ -176,6 +178,7 @@ static void s_stop(gateway_t *self)
     services_destroy(&self->services);
     auth_destroy(&self->auth);
     gql_schema_unref(&self->next_schema);
+    rate_limits_destroy(&self->rates);
     trusted_proxies_destroy(&self->trusted_proxies);
     origins_destroy(&self->origins);
     loop_timer_destroy(&self->drain_timer);
@@ -240,6 +243,7 @@ static void s_start_realtime(gateway_t *self)
         .runner = self->runner,
         .auth = self->auth,
         .feed = self->feed,
+        .rates = self->rates,
         .max_message_bytes = (size_t)options->max_message_bytes,
         .max_waiting_bytes = WAITING_BYTES_MAX,
         .max_operations = (uint32_t)options->max_operations,
@@ -263,6 +267,7 @@ static bool s_start_http(gateway_t *self, err_t *err)
         .services = self->services,
         .origins = self->origins,
         .trusted_proxies = self->trusted_proxies,
+        .rates = self->rates,
         .listen = options->listen,
         .share_port = options->share_port,
         .max_connections = s_connection_limit(options),
@@ -289,6 +294,9 @@ static bool s_start(gateway_t *self, err_t *err)
         self->origins ? trusted_proxies_new(options->trusted_proxies, err) : NULL;
     if (!self->trusted_proxies)
         return false;
+    self->rates = rate_limits_new(&(rate_options_t){.connection = options->rate_connection,
+                                                    .handle = options->rate_handle,
+                                                    .address = options->rate_address});
     self->loop = loop_new();
     self->drain_timer = loop_timer_new(self->loop, s_on_drain_tick, self);
     self->auth = auth_new(&(auth_options_t){.api_key = options->api_key});

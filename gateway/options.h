@@ -15,6 +15,7 @@ typedef struct {
     int64_t init_timeout_s, ping_interval_s, stalled_timeout_s, drain_spread_ms;
     int64_t max_connections, max_body_bytes, max_message_bytes, max_operations;
     int64_t max_depth, max_tokens, max_root_fields, max_aliases, max_directives, max_complexity;
+    int64_t rate_connection, rate_handle, rate_address;
     int64_t max_documents, max_documents_bytes, max_persisted_bytes, max_in_flight;
 } options_t;
 

@@ -330,6 +330,7 @@ static void s_on_call(endpoint_t *self, peer_t *peer, const bus_record_t *record
     call->public.handle = json_string_value(json_object_get(identity, "handle"));
     call->public.resume = json_string_value(json_object_get(body, "resume"));
     call->public.request = json_string_value(json_object_get(body, "request"));
+    call->public.client = json_string_value(json_object_get(body, "client"));
     if (!route) {
         call->route = &self->unknown_route;
         store_call_fail(&call->public, ERR_INTERNAL, NULL, "this service has no field %.100s",

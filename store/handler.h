@@ -26,6 +26,7 @@ typedef struct store_call {
     const char *handle;     /* the identity's; NULL without one */
     const char *resume;     /* a cursor, or NULL */
     const char *request;    /* the gateway's id of the client's request, for logs; may be NULL */
+    const char *client;     /* the address that the client came from; may be NULL */
     int64_t
         deadline_ms; /* Unix time; never 0: the endpoint puts its own when the caller sent none */
 } store_call_t;

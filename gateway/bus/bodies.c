@@ -44,6 +44,10 @@ void body_call(buffer_t *out, const service_request_t *request)
         buffer_put_str(out, ",\"traceparent\":");
         s_put_string(out, request->traceparent);
     }
+    if (request->client != NULL && *request->client != '\0') {
+        buffer_put_str(out, ",\"client\":");
+        s_put_string(out, request->client);
+    }
     if (request->resume.size > 0) {
         buffer_put_str(out, ",\"resume\":");
         buffer_put_json_string(out, request->resume.data, request->resume.size);

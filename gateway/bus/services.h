@@ -92,6 +92,7 @@ typedef struct {
     json_slice_t resume;     /* text of a cursor, or empty; printed as a JSON string */
     const char *request;     /* id of the client's request, or NULL */
     const char *traceparent; /* or NULL */
+    const char *client;      /* address of the client, or NULL (or ""): unknown */
     int64_t deadline_ms;     /* Unix time in milliseconds */
 } service_request_t;
 

@@ -1,5 +1,5 @@
 /* gateway/http/client_address.h: who is at the other end, also behind proxies that are trusted
- * (--trusted-proxies). For logs only. Pure once made; loop thread. */
+ * (--trusted-proxies). For logs and limits. Pure once made; loop thread. */
 #ifndef PARLEY_GATEWAY_HTTP_CLIENT_ADDRESS_H
 #define PARLEY_GATEWAY_HTTP_CLIENT_ADDRESS_H
 

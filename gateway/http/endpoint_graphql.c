@@ -60,6 +60,7 @@ static void s_open_event_stream(exchange_t *self)
     http_event_stream_t stream = {
         .last_event_id = exchange_header(self, "Last-Event-ID"),
         .request_id = self->request_id,
+        .client = self->client,
         .identity = self->identity,
     };
     if (origin && origins_allow(options->origins, origin))
@@ -168,16 +169,19 @@ void endpoint_graphql(exchange_t *self)
                              "application/graphql-response+json or text/event-stream");
         return;
     }
+    if (!exchange_take_operation(self))
+        return;
     graphql_request_t request = GRAPHQL_REQUEST_INIT;
     if (!s_read(self, &request))
         return;
     err_t err = ERR_INIT;
     err_code_t code = credential_check(self->options->auth, exchange_header(self, "Authorization"),
                                        exchange_header(self, "X-Api-Key"), &self->identity, &err);
+    int64_t wait_ms = code ? 0 : rate_limits_take_handle(self->options->rates, self->identity);
     if (code)
-        exchange_reply_error(
-            self, code == ERR_UNAVAILABLE ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_UNAUTHORIZED,
-            code, err.text);
+        exchange_refuse_credential(self, &err);
+    else if (wait_ms)
+        exchange_reply_rate_limited(self, wait_ms);
     else
         s_prepare(self, &request);
     graphql_request_clear(&request);

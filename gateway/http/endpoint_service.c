@@ -156,6 +156,8 @@ bool endpoint_service(exchange_t *self)
         exchange_reply_method(self, allow);
         return true;
     }
+    if (!exchange_take_operation(self))
+        return true;
     if (self->body.size && !utf8_is_valid(self->body.data, self->body.size)) {
         exchange_reply_error(self, MHD_HTTP_BAD_REQUEST, ERR_BAD_USER_INPUT,
                              "the body is not valid UTF-8");
@@ -173,6 +175,7 @@ bool endpoint_service(exchange_t *self)
             .args = {.data = args.data, .size = args.size},
             .request = self->request_id,
             .traceparent = exchange_traceparent(self),
+            .client = self->client,
             .deadline_ms = clock_unix_ms() + self->options->call_timeout_ms,
         };
         self->call = services_call(self->options->services, &request, s_on_answer, self);

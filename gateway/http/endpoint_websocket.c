@@ -31,6 +31,7 @@ static http_handshake_t s_handshake(const exchange_t *self)
         .request_id = self->request_id,
         .traceparent = exchange_traceparent(self),
         .client = self->client,
+        .client_key = self->client_key,
     };
 }
 
@@ -115,6 +116,8 @@ void endpoint_websocket(exchange_t *self)
         s_refuse(self, status, message);
         return;
     }
+    if (!exchange_take_operation(self))
+        return;
     char accept[WEBSOCKET_ACCEPT_SIZE];
     websocket_accept(exchange_header(self, "Sec-WebSocket-Key"), accept);
     http_handshake_t handshake = s_handshake(self);

@@ -117,6 +117,42 @@ static void s_reply_advice(
     buffer_free(&body);
 }
 
+void exchange_reply_rate_limited(exchange_t *self, int64_t retry_after_ms)
+{
+    char seconds[24];
+    snprintf(seconds, sizeof seconds, "%lld", (long long)((retry_after_ms + 999) / 1000));
+    buffer_t body = BUFFER_INIT(ERROR_MAX);
+    rate_limits_write(&body, retry_after_ms);
+    struct MHD_Response *response =
+        exchange_respond(self, MHD_HTTP_TOO_MANY_REQUESTS,
+                         s_error_media(self, MHD_HTTP_TOO_MANY_REQUESTS), body.data, body.size,
+                         false);
+    if (response) {
+        MHD_add_response_header(response, "Cache-Control", "no-store");
+        MHD_add_response_header(response, "Retry-After", seconds);
+    }
+    exchange_send(self);
+    buffer_free(&body);
+}
+
+bool exchange_take_operation(exchange_t *self)
+{
+    int64_t wait_ms = rate_limits_take(self->options->rates, self->client_key, self->rate);
+    if (wait_ms)
+        exchange_reply_rate_limited(self, wait_ms);
+    return !wait_ms;
+}
+
+void exchange_refuse_credential(exchange_t *self, const err_t *err)
+{
+    unsigned status = MHD_HTTP_UNAUTHORIZED;
+    if (err->code == ERR_UNAVAILABLE)
+        status = MHD_HTTP_SERVICE_UNAVAILABLE;
+    else
+        rate_limits_charge(self->options->rates, self->client_key, RATE_WRONG_CREDENTIAL);
+    exchange_reply_error(self, status, err->code, err->text);
+}
+
 void exchange_reply_method(exchange_t *self, const char *allow)
 {
     char message[200];

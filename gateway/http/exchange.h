@@ -47,6 +47,8 @@ struct exchange {
     unsigned status;
     char request_id[REQUEST_ID_MAX + 1];
     char client[CLIENT_ADDRESS_SIZE];
+    uint64_t client_key;     /* of it, for rate limits */
+    rate_connection_t *rate; /* of the connection, or NULL */
 };
 
 /* A request header, or NULL. */
@@ -74,6 +76,13 @@ void exchange_reply(exchange_t *self, unsigned status, const char *content_type,
 void exchange_reply_error(exchange_t *self, unsigned status, err_code_t code, const char *message);
 /* 413: the body is larger than the limit. size: of the body, as far as it is known. */
 void exchange_reply_too_large(exchange_t *self, unsigned long long size);
+/* 429: the client may come again then. */
+void exchange_reply_rate_limited(exchange_t *self, int64_t retry_after_ms);
+/* Takes one operation of what the client may start; false after answering that it may not now. */
+bool exchange_take_operation(exchange_t *self);
+/* Answers for a credential that does not count (code of credential_check), which costs the client
+ * more than an operation. */
+void exchange_refuse_credential(exchange_t *self, const err_t *err);
 /* 405 with Allow. */
 void exchange_reply_method(exchange_t *self, const char *allow);
 /* An OPTIONS request: CORS preflight (Fetch 3.2.2) or a question for the methods. */

@@ -321,6 +321,7 @@ s_call(operation_t *self, const gql_call_t *call, json_slice_t resume, service_a
         .resume = resume,
         .request = self->request_id,
         .traceparent = *self->traceparent ? self->traceparent : NULL,
+        .client = self->client,
         .deadline_ms = self->deadline_ms,
     };
     if (self->identity)

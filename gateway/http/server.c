@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "common/address_key.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/metrics.h"
@@ -40,6 +41,8 @@ typedef struct {
     int fd;
     int64_t accepted_us;
     char address[CLIENT_ADDRESS_SIZE]; /* of the socket; "" before it was asked for */
+    uint64_t key;                      /* of address */
+    rate_connection_t rate;
 } peer_t;
 
 struct http_server {
@@ -208,13 +211,19 @@ static void s_name_client(exchange_t *exchange)
     const char *forwarded = exchange_header(exchange, "X-Forwarded-For");
     peer_t *peer = s_peer(exchange->connection);
     if (forwarded || !peer) {
+        /* Behind a proxy the connection is everybody's. */
         client_address(trusted, s_socket_address(exchange->connection), forwarded,
                        exchange->client);
+        exchange->client_key = address_key(exchange->client);
         return;
     }
-    if (!*peer->address)
+    if (!*peer->address) {
         client_address(trusted, s_socket_address(exchange->connection), NULL, peer->address);
+        peer->key = address_key(peer->address);
+    }
     memcpy(exchange->client, peer->address, sizeof exchange->client);
+    exchange->client_key = peer->key;
+    exchange->rate = &peer->rate;
 }
 
 static void s_name(exchange_t *exchange)

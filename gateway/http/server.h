@@ -15,6 +15,7 @@
 #include "gateway/http/client_address.h"
 #include "gateway/http/operation.h"
 #include "gateway/http/origins.h"
+#include "gateway/http/rate_limits.h"
 #include "gateway/http/status.h"
 #include "gateway/web/assets.h"
 
@@ -29,13 +30,15 @@ typedef struct {
     const char *header_param; /* the query parameter `header` (AppSync), as sent */
     const char *request_id;
     const char *traceparent;
-    const char *client; /* address */
+    const char *client;  /* address */
+    uint64_t client_key; /* of it, for rate limits */
 } http_handshake_t;
 
 typedef struct {
     const char *last_event_id; /* or NULL */
     const char *origin;        /* to name in the response head (CORS), or NULL */
     const char *request_id;
+    const char *client;
     identity_t *identity; /* or NULL */
 } http_event_stream_t;
 
@@ -69,7 +72,8 @@ typedef struct {
     services_t *services;
     const origins_t *origins;
     const trusted_proxies_t *trusted_proxies;
-    const char *listen; /* "0.0.0.0:8080" */
+    rate_limits_t *rates; /* NULL: no limits */
+    const char *listen;   /* "0.0.0.0:8080" */
     bool share_port;
     size_t max_connections; /* beyond that they are closed at once, and counted */
     size_t max_body_bytes;  /* as sent, and again inflated */

@@ -80,6 +80,8 @@ static const char *s_error_type(err_code_t code)
         return "Unauthorized";
     case ERR_LIMIT_EXCEEDED:
         return "MaxSubscriptionsReachedError";
+    case ERR_RATE_LIMITED:
+        return "LimitExceededError";
     case ERR_GRAPHQL_VALIDATION_FAILED:
         return "ValidationException";
     case ERR_GRAPHQL_PARSE_FAILED:
@@ -171,16 +173,20 @@ static void s_on_beat(session_t *session)
 static void s_refuse_connection(session_t *session, const err_t *err)
 {
     buffer_t text = BUFFER_INIT(MESSAGE_MAX_BYTES);
-    bool unavailable = err->code == ERR_UNAVAILABLE;
+    bool limited = err->code == ERR_RATE_LIMITED;
+    bool later = limited || err->code == ERR_UNAVAILABLE;
     buffer_printf(&text,
                   "{\"type\":\"connection_error\",\"payload\":{\"errors\":[{\"errorType\":\"%s\","
                   "\"errorCode\":%d,\"message\":",
-                  s_error_type(err->code), unavailable ? 503 : 401);
+                  s_error_type(err->code),
+                  limited ? 429
+                  : later ? 503
+                          : 401);
     buffer_put_json_string(&text, err->text, strlen(err->text));
     buffer_put_str(&text, "}]}}");
     conn_send_buffer(conn_of(session), &text);
-    conn_close(conn_of(session), unavailable ? WS_CLOSE_TRY_AGAIN_LATER : WS_CLOSE_POLICY,
-               unavailable ? "try again later" : "unauthorized");
+    conn_close(conn_of(session), later ? WS_CLOSE_TRY_AGAIN_LATER : WS_CLOSE_POLICY,
+               later ? "try again later" : "unauthorized");
 }
 
 static void s_on_init(session_t *session, const json_t *message)

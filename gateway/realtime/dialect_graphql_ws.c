@@ -50,8 +50,8 @@ static bool s_introduce(session_t *session, const json_t *payload)
     if (!code)
         return true;
     s_send_connection_error(session, err.text);
-    conn_close(conn_of(session),
-               code == ERR_UNAVAILABLE ? WS_CLOSE_TRY_AGAIN_LATER : WS_CLOSE_INTERNAL, err.text);
+    bool later = code == ERR_UNAVAILABLE || code == ERR_RATE_LIMITED;
+    conn_close(conn_of(session), later ? WS_CLOSE_TRY_AGAIN_LATER : WS_CLOSE_INTERNAL, err.text);
     return false;
 }
 
@@ -64,7 +64,7 @@ static void s_on_second_init(session_t *session, const json_t *payload)
     err_code_t code = session_renew(session, payload, &err);
     if (code == ERR_OK)
         conn_send(conn_of(session), ack, sizeof ack - 1);
-    else if (code != ERR_UNAVAILABLE)
+    else if (code != ERR_UNAVAILABLE && code != ERR_RATE_LIMITED)
         s_send_connection_error(session, err.text);
 }
 

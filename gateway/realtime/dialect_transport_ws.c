@@ -76,6 +76,7 @@ static void s_on_init(session_t *session, const json_t *message)
         s_send_ack(session);
         break;
     case ERR_UNAVAILABLE:
+    case ERR_RATE_LIMITED:
         s_close(session, WS_CLOSE_TRY_AGAIN_LATER, err.text);
         break;
     default:
@@ -111,7 +112,7 @@ static void s_renew(session_t *session, const json_t *payload)
 {
     err_t err = ERR_INIT;
     err_code_t code = session_renew(session, payload, &err);
-    if (code == ERR_UNAVAILABLE) {
+    if (code == ERR_UNAVAILABLE || code == ERR_RATE_LIMITED) {
         s_send_pong(session, "{}"); /* it cannot be told now: the old one counts */
     } else if (code) {
         s_close(session, CLOSE_FORBIDDEN, err.text);

@@ -45,6 +45,22 @@ static const char *s_member(const json_t *map, const char *name)
     return NULL;
 }
 
+static err_code_t s_check_credential(session_t *self,
+                                     const char *authorization,
+                                     const char *api_key,
+                                     identity_t **identity,
+                                     err_t *err)
+{
+    const realtime_options_t *options = &self->realtime->options;
+    *identity = NULL;
+    if ((authorization || api_key) && rate_limits_look(options->rates, self->client_key))
+        return err_set(err, ERR_RATE_LIMITED, "too many operations, try again later");
+    err_code_t code = credential_check(options->auth, authorization, api_key, identity, err);
+    if (code == ERR_UNAUTHENTICATED)
+        rate_limits_charge(options->rates, self->client_key, RATE_WRONG_CREDENTIAL);
+    return code;
+}
+
 err_code_t session_identify(session_t *self, const json_t *map, identity_t **identity, err_t *err)
 {
     const json_t *headers = json_object_get(map, "headers");
@@ -54,7 +70,7 @@ err_code_t session_identify(session_t *self, const json_t *map, identity_t **ide
         authorization = s_member(headers, "authorization");
         api_key = s_member(headers, "x-api-key");
     }
-    return credential_check(self->realtime->options.auth, authorization, api_key, identity, err);
+    return s_check_credential(self, authorization, api_key, identity, err);
 }
 
 err_code_t session_authenticate(session_t *self, const json_t *payload, err_t *err)
@@ -62,8 +78,7 @@ err_code_t session_authenticate(session_t *self, const json_t *payload, err_t *e
     identity_t *identity;
     err_code_t code = session_identify(self, payload, &identity, err);
     if (!code && !identity)
-        code = credential_check(self->realtime->options.auth, self->authorization, self->api_key,
-                                &identity, err);
+        code = s_check_credential(self, self->authorization, self->api_key, &identity, err);
     if (code)
         return code;
     identity_unref(&self->identity);
@@ -197,6 +212,29 @@ void session_refuse(
     self->dialect->send_error(self, id, id_size,
                               (json_slice_t){.data = response.data, .size = response.size});
     buffer_free(&response);
+}
+
+static void s_refuse_with(session_t *self, const char *id, size_t id_size, const buffer_t *response)
+{
+    self->dialect->send_error(self, id, id_size,
+                              (json_slice_t){.data = response->data, .size = response->size});
+}
+
+/* May one more operation start now? False after saying on its id when it may. */
+static bool
+s_take_operation(session_t *self, const char *id, size_t id_size, const identity_t *identity)
+{
+    rate_limits_t *rates = self->realtime->options.rates;
+    int64_t wait_ms = rate_limits_take(rates, self->client_key, &self->rate);
+    if (!wait_ms)
+        wait_ms = rate_limits_take_handle(rates, identity);
+    if (!wait_ms)
+        return true;
+    buffer_t response = BUFFER_INIT(ERRORS_MAX);
+    rate_limits_write(&response, wait_ms);
+    s_refuse_with(self, id, id_size, &response);
+    buffer_free(&response);
+    return false;
 }
 
 /* An operation failed: says so on its id, which is free from then on. */
@@ -350,6 +388,8 @@ void session_start(session_t *self,
         session_refuse(self, id, id_size, ERR_LIMIT_EXCEEDED, message);
         return;
     }
+    if (!s_take_operation(self, id, id_size, identity))
+        return;
     err_t err = ERR_INIT;
     graphql_request_t request;
     if (graphql_request_read(&request, json_incref((json_t *)(uintptr_t)request_map), &err)) {
@@ -359,8 +399,7 @@ void session_start(session_t *self,
     buffer_t response = BUFFER_INIT(ERRORS_MAX);
     operation_t *operation = s_prepare(self, &request, identity, &response);
     if (!operation) {
-        self->dialect->send_error(self, id, id_size,
-                                  (json_slice_t){.data = response.data, .size = response.size});
+        s_refuse_with(self, id, id_size, &response);
     } else if (self->dialect->subscriptions_only && operation_kind(operation) != GQL_SUBSCRIPTION) {
         operation_cancel(&operation);
         session_refuse(self, id, id_size, ERR_BAD_USER_INPUT, "only subscriptions are taken here");

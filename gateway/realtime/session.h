@@ -75,7 +75,9 @@ struct session {
     char *api_key;
     char *request_id; /* of the upgrade request: names the connection in logs */
     char *client;     /* address */
-    char *greeting;   /* what an event stream says before anything else, or NULL once it was said */
+    uint64_t client_key;
+    rate_connection_t rate;
+    char *greeting; /* what an event stream says before anything else, or NULL once it was said */
 };
 
 void session_init(session_t *self, realtime_t *realtime, const dialect_t *dialect);
@@ -83,7 +85,7 @@ void session_init(session_t *self, realtime_t *realtime, const dialect_t *dialec
 void session_clear(session_t *self);
 
 /* Whose credential is in a map like that of session_authenticate. ERR_OK with *identity a reference
- * for the caller, or NULL if there is none in it. */
+ * for the caller, or NULL if there is none in it. A wrong one counts as many operations. */
 err_code_t session_identify(session_t *self, const json_t *map, identity_t **identity, err_t *err);
 
 /* Checks the credential out of a map like connection_init's payload ({"Authorization": "Bearer …"},

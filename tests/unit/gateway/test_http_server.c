@@ -58,6 +58,7 @@ static int s_setup(void **state)
         .auth = s_world.auth,
         .origins = s_origins,
         .trusted_proxies = s_proxies,
+        .rates = s_world.rates,
         .listen = "127.0.0.1:0",
         .max_connections = 10,
         .max_body_bytes = 10000,
@@ -76,8 +77,15 @@ static int s_setup(void **state)
     return 0;
 }
 
+static int s_setup_limited(void **state)
+{
+    s_world.limits = (rate_options_t){.handle = 2, .address = 5};
+    return s_setup(state);
+}
+
 static int s_teardown(void **state)
 {
+    s_world.limits = (rate_options_t){0};
     (void)state;
     http_server_destroy(&s_server);
     ws_world_end(&s_world);
@@ -475,6 +483,46 @@ static void test_limit_of_connections(void **state)
     s_gives("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200", "alive");
 }
 
+#define AS(handle) "Authorization: " handle ":1900000000\r\n"
+#define HELLO_AS(credential) POST(JSON credential, 24, "{\"query\":\"{__typename}\"}")
+
+static void test_rate_of_a_handle(void **state)
+{
+    (void)state;
+    s_gives(HELLO_AS(AS("alice")), "HTTP/1.1 200", "\"data\"");
+    s_gives(HELLO_AS(AS("alice")), "HTTP/1.1 200", "\"data\"");
+    s_gives(HELLO_AS(AS("alice")), "HTTP/1.1 429", "Retry-After: 1\r\n");
+    s_gives(HELLO_AS(AS("bob")), "HTTP/1.1 200", "\"data\"");
+    ws_world_sleep(&s_world, 1);
+    s_gives(HELLO_AS(AS("alice")), "HTTP/1.1 200", "\"data\"");
+}
+
+static void test_rate_of_an_address(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++)
+        s_gives(HELLO_AS(""), "HTTP/1.1 200", "\"data\"");
+    s_gives(HELLO_AS(AS("bob")), "HTTP/1.1 429",
+            "\"extensions\":{\"code\":\"RATE_LIMITED\",\"retryAfterMs\":200,\"outcome\":\"none\"}");
+    s_gives("GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+            "HTTP/1.1 429", "RATE_LIMITED");
+    s_gives("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200", "page");
+    ws_world_sleep(&s_world, 1);
+    s_gives(HELLO_AS(AS("bob")), "HTTP/1.1 200", "\"data\"");
+}
+
+static void test_a_wrong_credential_costs_more(void **state)
+{
+    (void)state;
+    s_gives(HELLO_AS("Authorization: nonsense\r\n"), "HTTP/1.1 401", "UNAUTHENTICATED");
+    s_gives(HELLO_AS(AS("alice")), "HTTP/1.1 429", "RATE_LIMITED");
+    ws_world_sleep(&s_world, 1);
+    s_gives(HELLO_AS(AS("alice")), "HTTP/1.1 429", "RATE_LIMITED");
+    ws_world_sleep(&s_world, 1);
+    s_gives(HELLO_AS(AS("alice")), "HTTP/1.1 200", "\"data\"");
+}
+
 static void test_drain(void **state)
 {
     (void)state;
@@ -509,6 +557,7 @@ static void test_end_with_requests_under_way(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, s_setup, s_teardown)
+#define LIMITED(name) cmocka_unit_test_setup_teardown(name, s_setup_limited, s_teardown)
 
 int main(void)
 {
@@ -526,6 +575,9 @@ int main(void)
         TEST(test_what_comes_behind_the_handshake_is_heard),
         TEST(test_event_stream),
         TEST(test_limit_of_connections),
+        LIMITED(test_rate_of_a_handle),
+        LIMITED(test_rate_of_an_address),
+        LIMITED(test_a_wrong_credential_costs_more),
         TEST(test_drain),
         TEST(test_end_with_requests_under_way),
     };

@@ -24,8 +24,15 @@ static int s_setup(void **state)
     return 0;
 }
 
+static int s_setup_limited(void **state)
+{
+    s_world.limits = (rate_options_t){.connection = 3, .handle = 2};
+    return s_setup(state);
+}
+
 static int s_teardown(void **state)
 {
+    s_world.limits = (rate_options_t){0};
     (void)state;
     ws_client_close(&s_client);
     ws_world_pump(&s_world);
@@ -343,6 +350,47 @@ static void test_limit_of_operations(void **state)
     assert_int_equal(fake_call_count, 5);
 }
 
+static void s_ask_typename(const char *id)
+{
+    char text[200];
+    snprintf(text, sizeof text,
+             "{\"id\":\"%s\",\"type\":\"subscribe\",\"payload\":{\"query\":\"{__typename}\"}}", id);
+    s_say(text);
+}
+
+/* Too many operations are refused one by one, on their ids; what runs goes on. */
+static void test_rate_of_a_connection(void **state)
+{
+    (void)state;
+    s_open_initialised();
+    subscriber_t *subscriber = s_subscribe("s");
+    s_ask_typename("a");
+    s_ask_typename("b");
+    ws_client_hear(&s_client, &s_world);
+    s_ask_typename("c");
+    s_hears("{\"id\":\"c\",\"type\":\"error\",\"payload\":[{\"message\":\"too many operations, try "
+            "again later\",\"extensions\":{\"code\":\"RATE_LIMITED\",\"retryAfterMs\":334,"
+            "\"outcome\":\"none\"}}]}\n");
+    fake_publish(subscriber, 1);
+    s_hears("{\"id\":\"s\",\"type\":\"next\",\"payload\":{\"data\":{\"n\":1}}}\n");
+    ws_world_sleep(&s_world, 1);
+    s_ask_typename("c");
+    assert_non_null(strstr(ws_client_hear(&s_client, &s_world), "\"id\":\"c\",\"type\":\"next\""));
+}
+
+static void test_rate_of_a_handle(void **state)
+{
+    (void)state;
+    ws_client_open(&s_client, &s_world, "/graphql", "graphql-ws", NULL);
+    s_say("{\"type\":\"connection_init\",\"payload\":{\"Authorization\":\"bob:1900000000\"}}");
+    ws_client_hear(&s_client, &s_world);
+    for (int i = 0; i < 3; i++)
+        s_say("{\"id\":\"a\",\"type\":\"start\",\"payload\":{\"query\":\"{__typename}\"}}");
+    const char *heard = ws_client_hear(&s_client, &s_world);
+    assert_non_null(strstr(heard, "{\"id\":\"a\",\"type\":\"error\",\"payload\":{\"errors\":[{"
+                                  "\"message\":\"too many operations"));
+}
+
 static void test_no_protocol_in_common(void **state)
 {
     (void)state;
@@ -575,6 +623,7 @@ static void test_event_stream_refused(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, s_setup, s_teardown)
+#define LIMITED(name) cmocka_unit_test_setup_teardown(name, s_setup_limited, s_teardown)
 
 int main(void)
 {
@@ -594,6 +643,8 @@ int main(void)
         TEST(test_withdrawn_keys_end_the_connection),
         TEST(test_nobody_takes_over_a_connection),
         TEST(test_limit_of_operations),
+        LIMITED(test_rate_of_a_connection),
+        LIMITED(test_rate_of_a_handle),
         TEST(test_no_protocol_in_common),
         TEST(test_frames),
         TEST(test_init_timeout),

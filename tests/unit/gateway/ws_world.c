@@ -41,7 +41,9 @@ void ws_world_begin(ws_world_t *self)
     assert(schema);
     runner_set_schema(self->runner, schema);
     gql_schema_unref(&schema);
+    self->rates = rate_limits_new(&self->limits);
     realtime_options_t realtime = {.loop = self->loop,
+                                   .rates = self->rates,
                                    .runner = self->runner,
                                    .auth = self->auth,
                                    .max_message_bytes = 10000,
@@ -59,6 +61,7 @@ void ws_world_end(ws_world_t *self)
     assert(!fake_subscribers_left());
     assert(!runner_running(self->runner));
     runner_destroy(&self->runner);
+    rate_limits_destroy(&self->rates);
     auth_destroy(&self->auth);
     loop_destroy(&self->loop);
     clock_test_off();

@@ -12,6 +12,8 @@ typedef struct {
     auth_t *auth;
     runner_t *runner;
     realtime_t *realtime;
+    rate_options_t limits; /* set before ws_world_begin; all 0: none */
+    rate_limits_t *rates;
 } ws_world_t;
 
 /* The schema: Query.hello (@public), Query.secret, Mutation.say (@public), Subscription.heard
