@@ -48,7 +48,7 @@ static const char s_usage[] =
 typedef struct {
     const char *database_url, *bus, *events, *keys, *admin, *issuer, *pool_id, *client_id;
     const char *log_level, *log_format, *node;
-    int64_t readers;
+    int64_t readers, delay_after, failures_per_minute, sign_ups_per_minute;
     bool plain_tcp;
 } options_t;
 
@@ -74,6 +74,14 @@ static const config_option_t s_config[] = {
     {"client-id", CONFIG_STRING, &s_options.client_id, "chatclient", 0, 0, "NAME",
      "claim client_id of tokens", false},
     {"readers", CONFIG_INT, &s_options.readers, "2", 1, 64, "N", "connections that read", false},
+    {"sign-in-delay-after", CONFIG_INT, &s_options.delay_after, "5", 0, 1000, "N",
+     "the failed sign-in of an account from one address after which the next has to wait, longer "
+     "each time; 0: none has to",
+     false},
+    {"failures-per-minute", CONFIG_INT, &s_options.failures_per_minute, "600", 0, 1000000, "N",
+     "failed sign-ins and codes from one address; 0: no limit", false},
+    {"sign-ups-per-minute", CONFIG_INT, &s_options.sign_ups_per_minute, "600", 0, 1000000, "N",
+     "from one address; 0: no limit", false},
     {"log-level", CONFIG_WORD, &s_options.log_level, "info", 0, 0, "debug|info|warn|error",
      "what is logged", false},
     {"log-format", CONFIG_WORD, &s_options.log_format, "auto", 0, 0, "auto|json|text",
@@ -284,8 +292,14 @@ static err_code_t s_start(store_t *self, err_t *err)
                                          .on_accounts_up = s_on_accounts_up,
                                          .on_refused = s_on_refused,
                                          .arg = self};
-    const accounts_options_t accounts = {s_options.issuer, s_options.client_id, s_options.pool_id,
-                                         s_options.keys};
+    const accounts_options_t accounts = {
+        .issuer = s_options.issuer,
+        .client_id = s_options.client_id,
+        .pool_id = s_options.pool_id,
+        .attempts = {s_options.delay_after, s_options.failures_per_minute,
+                     s_options.sign_ups_per_minute},
+        .keys_dir = s_options.keys,
+    };
     const endpoint_options_t endpoint = {.bind = s_options.bus,
                                          .security = &security,
                                          .calls_max = CALLS_MAX,

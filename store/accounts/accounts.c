@@ -12,6 +12,7 @@
 #include "store/accounts/access_token.h"
 #include "store/accounts/account_rules.h"
 #include "store/accounts/accounts_sql.h"
+#include "store/accounts/attempts.h"
 #include "store/accounts/hasher.h"
 #include "store/accounts/master_key.h"
 #include "store/accounts/refresh_token.h"
@@ -26,6 +27,7 @@ typedef struct task {
     struct task *previous, *next;
     parley_uuid_t account;
     parley_uuid_t session;
+    attempt_t attempt;         /* a password that is being judged */
     char *password_hash;       /* the one that was verified; sign-in only */
     refresh_token_t presented; /* refreshSession only */
     refresh_token_t fresh;
@@ -38,6 +40,7 @@ struct accounts {
     signing_keys_t *keys;
     refresh_keys_t refresh_keys;
     hasher_t *hasher;
+    attempts_t *attempts;
     loop_timer_t *cleaning;
     task_t *tasks;
     metric_t *reuses;
@@ -65,6 +68,7 @@ static task_t *s_task_new(accounts_t *self, store_call_t *call)
 /* At its last callback, the call being answered. */
 static void s_task_end(task_t *task)
 {
+    attempts_end(task->owner->attempts, &task->attempt, ATTEMPT_UNJUDGED);
     if (task->next)
         task->next->previous = task->previous;
     if (task->previous)
@@ -101,6 +105,11 @@ static void s_fail_busy(store_call_t *call, err_code_t code, int64_t wait_ms, co
     snprintf(extensions, sizeof extensions, "\"retryAfterMs\":%lld,\"outcome\":\"none\"",
              (long long)wait_ms);
     store_call_fail(call, code, extensions, "%s", message);
+}
+
+static void s_fail_rate_limited(store_call_t *call, int64_t wait_ms)
+{
+    s_fail_busy(call, ERR_RATE_LIMITED, wait_ms, "too many attempts, try again later");
 }
 
 static account_run_t s_run(task_t *task, pg_done_fn fn)
@@ -276,6 +285,11 @@ static void s_sign_up_call(void *arg, store_call_t *call)
     }
     if (!s_is_open(self, call))
         return;
+    int64_t wait_ms = attempts_sign_up(self->attempts, call->client);
+    if (wait_ms) {
+        s_fail_rate_limited(call, wait_ms);
+        return;
+    }
     task_t *task = s_task_new(self, call);
     if (!hasher_hash(self->hasher, password, password_size, call->deadline_ms, s_on_sign_up_hashed,
                      task))
@@ -306,7 +320,9 @@ static void s_on_verified(void *arg, hasher_outcome_t verified, const char *unus
     task_t *task = arg;
     if (!s_was_hashed(task, verified))
         return;
-    if (verified != HASHER_OK || !task->password_hash) {
+    bool right = verified == HASHER_OK && task->password_hash;
+    attempts_end(task->owner->attempts, &task->attempt, right ? ATTEMPT_RIGHT : ATTEMPT_WRONG);
+    if (!right) {
         s_fail_sign_in(task);
         return;
     }
@@ -356,9 +372,19 @@ static void s_sign_in_call(void *arg, store_call_t *call)
     }
     if (!s_is_open(self, call))
         return;
-    task_t *task = s_task_new(self, call);
     char folded[HANDLE_FOLDED_SIZE];
-    if (!account_fold(handle, handle_size, folded)) {
+    bool is_handle = account_fold(handle, handle_size, folded);
+    attempt_t attempt;
+    int64_t wait_ms =
+        attempts_begin(self->attempts, ATTEMPT_PASSWORD, is_handle ? folded : handle,
+                       is_handle ? strlen(folded) : handle_size, call->client, &attempt);
+    if (wait_ms) {
+        s_fail_rate_limited(call, wait_ms);
+        return;
+    }
+    task_t *task = s_task_new(self, call);
+    task->attempt = attempt;
+    if (!is_handle) {
         s_verify(task);
         return;
     }
@@ -577,6 +603,7 @@ accounts_new(loop_t *loop, pg_link_t *link, const accounts_options_t *options, e
     refresh_keys_derive(master, &self->refresh_keys);
     master_key_destroy(&master);
     self->hasher = hasher_new(loop);
+    self->attempts = attempts_new(&options->attempts);
     self->cleaning = loop_timer_new(loop, s_on_cleaning, self);
     loop_timer_start(self->cleaning, CLEANING_MS, CLEANING_MS);
     self->reuses =
@@ -634,6 +661,7 @@ void accounts_destroy(accounts_t **self_p)
         accounts_stop(self);
     while (self->tasks)
         s_task_end(self->tasks);
+    attempts_destroy(&self->attempts);
     hasher_destroy(&self->hasher);
     signing_keys_destroy(&self->keys);
     sodium_memzero(&self->refresh_keys, sizeof self->refresh_keys);

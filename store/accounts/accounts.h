@@ -13,6 +13,7 @@
 
 #include "common/err.h"
 #include "common/loop.h"
+#include "store/accounts/attempts.h"
 #include "store/handler.h"
 #include "store/pg_link.h"
 
@@ -20,7 +21,8 @@ typedef struct {
     const char *issuer;    /* claim iss ("http://localhost:8080/local-1_chat") */
     const char *client_id; /* claim client_id ("chatclient") */
     const char *pool_id;   /* "local-1_chat": /<pool_id>/.well-known/jwks.json is served too */
-    const char *keys_dir;  /* holds master.key, which seals the signing keys in the database */
+    attempts_options_t attempts;
+    const char *keys_dir; /* holds master.key, which seals the signing keys in the database */
 } accounts_options_t;
 
 typedef struct accounts accounts_t;
