@@ -231,7 +231,9 @@ static bool s_start_bus(gateway_t *self, err_t *err)
     if (!self->services)
         return false;
     services_listen(self->services, &listener, self);
-    self->feed = feed_new(self->loop, self->services, &FEED_LIMITS_DEFAULT);
+    feed_limits_t limits = FEED_LIMITS_DEFAULT;
+    limits.call_ms = (uint32_t)options->call_timeout_ms;
+    self->feed = feed_new(self->loop, self->services, &limits);
     return true;
 }
 

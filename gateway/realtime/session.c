@@ -308,6 +308,8 @@ static void s_on_opened(void *arg, const operation_result_t *result)
         subscription.rights = "";
         subscription.handle = result->identity ? identity_handle(result->identity) : NULL;
         subscription.sub = result->identity ? identity_sub(result->identity) : NULL;
+        subscription.identity =
+            result->identity ? identity_json(result->identity, NULL) : (json_slice_t){.data = ""};
         stream->subscriber = feed_subscribe(self->realtime->options.feed, &subscription, &execution,
                                             &subscriber_vtable, stream);
         metric_add(self->realtime->subscriptions, 1);
