@@ -16,7 +16,7 @@ enum {
     DEADLINE_MARGIN_MS = 150, /* for the answer's way back */
     /* The more came with the last statement, the more are waited for before the next. */
     PACE_US = 1000, /* for each of them */
-    PACE_MAX_US = 200000,
+    PACE_MAX_US = 300000,
 };
 
 struct starts {
