@@ -309,6 +309,8 @@ static bool s_start(gateway_t *self, err_t *err)
         .limits = s_limits(options),
         .introspection = !options->no_introspection,
         .call_timeout_ms = options->call_timeout_ms,
+        .operation_timeout_ms = options->operation_timeout_ms,
+        .max_variables_bytes = (size_t)options->max_variables_bytes,
         .cache_documents = (size_t)options->max_documents,
         .cache_bytes = (size_t)options->max_documents_bytes,
         .persisted = {.max_bytes = (size_t)options->max_persisted_bytes,

@@ -110,10 +110,10 @@ static void s_render_too_large(buffer_t *out, const event_t *event)
 {
     buffer_clear(out);
     buffer_printf(out,
-                  "{\"data\":null,\"errors\":[{\"message\":\"the event is too large\","
-                  "\"extensions\":{\"code\":\"LIMIT_EXCEEDED\"}}],"
+                  "{\"data\":null,\"errors\":[{\"message\":\"the event is larger than the limit of "
+                  "%zu bytes\",\"extensions\":{\"code\":\"LIMIT_EXCEEDED\"}}],"
                   "\"extensions\":{\"cursor\":\"%s\"}}",
-                  event->cursor);
+                  out->limit, event->cursor);
 }
 
 bool group_has_rendered(const group_t *self, const event_t *event)

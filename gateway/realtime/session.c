@@ -385,7 +385,8 @@ void session_start(session_t *self,
     uint32_t most = self->realtime->options.max_operations;
     if (self->count >= most) {
         char message[120];
-        snprintf(message, sizeof message, "more than %u operations at a time on one connection",
+        snprintf(message, sizeof message,
+                 "%u operations at a time on one connection; the limit is %u", self->count + 1,
                  most);
         session_refuse(self, id, id_size, ERR_LIMIT_EXCEEDED, message);
         return;

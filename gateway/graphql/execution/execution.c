@@ -1,5 +1,6 @@
 #include "gateway/graphql/execution/execution.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "gateway/graphql/execution/complexity.h"

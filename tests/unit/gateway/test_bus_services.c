@@ -324,6 +324,23 @@ static void s_test_no_such_service(void **state)
     }
 }
 
+/* What has no time left is not sent, and that is certain. */
+static void s_test_no_time(void **state)
+{
+    fixture_t *self = *state;
+    result_t result;
+    s_open_a(self);
+    s_start(self, false);
+    assert_true(turn_until(self->loop, s_has_one_up, self, 2000));
+    s_call(self, "Query.get", -5, &result);
+    assert_false(result.is_answered); /* not from inside */
+    assert_true(turn_until(self->loop, s_is_answered, &result, 1000));
+    assert_string_equal(result.code, "TIMEOUT");
+    assert_non_null(strstr(result.extensions, "\"outcome\":\"none\""));
+    turn_for(self->loop, 50);
+    assert_int_equal(self->a.calls, 0);
+}
+
 static void s_test_ceiling(void **state)
 {
     fixture_t *self = *state;
@@ -339,6 +356,7 @@ static void s_test_ceiling(void **state)
         calls[i] = s_call(self, "Query.get", 5000, &results[i]);
     assert_true(turn_until(self->loop, s_is_answered, &results[2], 500));
     assert_string_equal(results[2].code, "LIMIT_EXCEEDED");
+    assert_string_equal(results[2].message, "3 calls to the service are in flight; the limit is 2");
     assert_non_null(strstr(results[2].extensions, "\"none\""));
     assert_false(results[0].is_answered || results[1].is_answered);
     service_call_cancel(&calls[0]);
@@ -794,6 +812,7 @@ int main(void)
         BUS_TEST(s_test_away),
         BUS_TEST(s_test_timeout),
         BUS_TEST(s_test_no_such_service),
+        BUS_TEST(s_test_no_time),
         BUS_TEST(s_test_ceiling),
         BUS_TEST(s_test_restart),
         BUS_TEST(s_test_sister),
