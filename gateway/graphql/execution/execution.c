@@ -1,6 +1,5 @@
 #include "gateway/graphql/execution/execution.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "gateway/graphql/execution/complexity.h"
@@ -282,8 +281,11 @@ void execution_put_response(gql_execution_t *self, buffer_t *out)
 static void s_done_too_large(gql_execution_t *self)
 {
     buffer_t out = BUFFER_INIT(RESPONSE_SPARE_BYTES);
-    buffer_put_str(&out, "{\"errors\":[{\"message\":\"The response is too large.\","
-                         "\"extensions\":{\"code\":\"LIMIT_EXCEEDED\"}}],\"data\":null");
+    buffer_printf(
+        &out,
+        "{\"errors\":[{\"message\":\"The response is larger than the limit of %zu bytes.\","
+        "\"extensions\":{\"code\":\"LIMIT_EXCEEDED\"}}],\"data\":null",
+        self->limits.max_response_bytes);
     s_put_end(self, &out);
     self->host->done(self->host_arg, &out, 1); /* may destroy self */
     buffer_free(&out);
