@@ -710,14 +710,27 @@ static void s_test_replay_and_heads(void **state)
     assert_string_equal(result.json, "{\"streams\":[\"a\",\"b\"],\"settled\":true}");
 }
 
+/* Instance a over tcp; the events' address is the one that it was reached at. Its port. */
+static int s_open_tcp(fixture_t *self, const bus_security_t *security)
+{
+    char calls[64], events[64];
+    int port = fake_service_port(), events_port = fake_service_port();
+    snprintf(calls, sizeof calls, "tcp://127.0.0.1:%d", port);
+    snprintf(events, sizeof events, "tcp://127.0.0.1:%d", events_port);
+    snprintf(self->a_events, sizeof self->a_events, "tcp://*:%d", events_port);
+    fake_service_open(&self->a, self->loop, calls, events, security);
+    return port;
+}
+
 static void s_test_host_name(void **state)
 {
     fixture_t *self = *state;
     result_t result;
-    fake_service_open(&self->a, self->loop, "tcp://127.0.0.1:18701", "tcp://127.0.0.1:18702", NULL);
-    self->a.events = "tcp://*:18702"; /* the address it was reached at */
+    char list[64];
+    int port = s_open_tcp(self, NULL);
     self->a.answers_heads = true;
-    s_start_with(self, "store=tcp://localhost:18701", 0);
+    snprintf(list, sizeof list, "store=tcp://localhost:%d", port);
+    s_start_with(self, list, 0);
     services_subscribe(self->services, "store", "room/a");
     s_call(self, "Query.get", 3000, &result);
     assert_true(turn_until(self->loop, s_is_answered, &result, 3000));
@@ -737,16 +750,13 @@ static void s_test_curve(void **state)
     bus_security_t store = {.keys_dir = path, .own = "store"};
     bus_auth_t *auth = bus_auth_new(&store, &err);
     assert_non_null(auth);
-    fake_service_open(&self->a, self->loop, "tcp://127.0.0.1:18703", "tcp://127.0.0.1:18704",
-                      &store);
-    self->a.events = "tcp://*:18704";
+    int port = s_open_tcp(self, &store);
     self->a.answers_heads = true;
-    char gateway[160];
+    char gateway[160], list[64];
     snprintf(gateway, sizeof gateway, "%s/gateway", keys);
-    services_options_t options = {.loop = self->loop,
-                                  .list = "store=tcp://127.0.0.1:18703",
-                                  .gateway_id = "gw",
-                                  .security = {.keys_dir = gateway}};
+    snprintf(list, sizeof list, "store=tcp://127.0.0.1:%d", port);
+    services_options_t options = {
+        .loop = self->loop, .list = list, .gateway_id = "gw", .security = {.keys_dir = gateway}};
     self->services = services_new(&options, &err);
     assert_non_null(self->services);
     static const services_listener_t listener = {.on_event = s_on_event,
