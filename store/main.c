@@ -46,7 +46,8 @@ static const char s_usage[] =
     "  epoch new     after a restore from a backup: expire all cursors";
 
 typedef struct {
-    const char *database_url, *bus, *events, *keys, *admin, *issuer, *pool_id, *client_id;
+    const char *database_url, *bus, *events, *announce_events, *keys, *admin, *issuer, *pool_id,
+        *client_id;
     const char *log_level, *log_format, *node;
     int64_t readers, delay_after, failures_per_minute, sign_ups_per_minute;
     bool plain_tcp;
@@ -61,6 +62,8 @@ static const config_option_t s_config[] = {
      false},
     {"events", CONFIG_STRING, &s_options.events, "tcp://*:5556", 0, 0, "ENDPOINT",
      "where gateways listen", false},
+    {"announce-events", CONFIG_STRING, &s_options.announce_events, NULL, 0, 0, "ENDPOINT",
+     "what they are told of it, if a proxy or NAT lies between", false},
     {"keys", CONFIG_STRING, &s_options.keys, NULL, 0, 0, "DIR",
      "folder of master.key and the bus keys", false},
     {"plain-tcp", CONFIG_FLAG, &s_options.plain_tcp, NULL, 0, 0, NULL,
@@ -215,7 +218,8 @@ static void s_print_manifest(void *arg, buffer_t *out)
     s_put_member(out, "incarnation", self->incarnation);
     s_put_member(out, "version", PARLEY_VERSION);
     buffer_put_str(out, ready ? ",\"ready\":true" : ",\"ready\":false");
-    s_put_member(out, "events", s_options.events);
+    s_put_member(out, "events",
+                 s_options.announce_events ? s_options.announce_events : s_options.events);
     buffer_put_str(out, ",\"idempotent\":[\"Mutation.createMessage\"],\"routes\":");
     endpoint_print_routes(self->endpoint, out);
     if (database_is_ready(self->database, NULL, 0)) {

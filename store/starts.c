@@ -10,7 +10,7 @@
 #include "store/reader_sql.h"
 
 enum {
-    STARTS_MAX = 1000, /* of one statement */
+    STARTS_MAX = 4000, /* of one statement */
     ARRAY_MAX = STARTS_MAX * (ROOM_BYTES_MAX + 16) + 64,
     TICK_MS = 50,
     DEADLINE_MARGIN_MS = 150, /* for the answer's way back */
