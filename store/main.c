@@ -22,6 +22,8 @@
 #include "store/log_reader.h"
 #include "store/publisher.h"
 #include "store/reader.h"
+#include "store/rooms/room_changes.h"
+#include "store/rooms/room_lists.h"
 #include "store/starts.h"
 #include "store/tail_reader.h"
 #include "store/writer.h"
@@ -106,6 +108,8 @@ typedef struct {
     starts_t *starts;
     reader_t *reader;
     log_reader_t *log_reader;
+    room_changes_t *room_changes;
+    room_lists_t *room_lists;
     accounts_t *accounts;
     admin_t *admin;
     loop_timer_t *watch, *drain;
@@ -220,7 +224,10 @@ static void s_print_manifest(void *arg, buffer_t *out)
     buffer_put_str(out, ready ? ",\"ready\":true" : ",\"ready\":false");
     s_put_member(out, "events",
                  s_options.announce_events ? s_options.announce_events : s_options.events);
-    buffer_put_str(out, ",\"idempotent\":[\"Mutation.createMessage\"],\"routes\":");
+    buffer_put_str(out, ",\"idempotent\":[\"Mutation.createMessage\"");
+    for (const store_handler_t *change = room_changes_handlers; change->field; change++)
+        buffer_printf(out, ",\"%s\"", change->field);
+    buffer_put_str(out, "],\"routes\":");
     endpoint_print_routes(self->endpoint, out);
     if (database_is_ready(self->database, NULL, 0)) {
         s_put_member(out, "epoch", database_epoch(self->database));
@@ -331,8 +338,12 @@ static err_code_t s_start(store_t *self, err_t *err)
     self->starts = starts_new(self->loop, self->database);
     self->reader = reader_new(self->database, self->early, self->tails, self->starts);
     self->log_reader = log_reader_new(self->database, self->early);
+    self->room_changes = room_changes_new(self->loop, self->database, self->publisher);
+    self->room_lists = room_lists_new(self->database, self->early);
     endpoint_add(self->endpoint, writer_handlers, self->writer);
     endpoint_add(self->endpoint, reader_handlers, self->reader);
+    endpoint_add(self->endpoint, room_changes_handlers, self->room_changes);
+    endpoint_add(self->endpoint, room_lists_handlers, self->room_lists);
     endpoint_add(self->endpoint, accounts_handlers(self->accounts), self->accounts);
     self->watch = loop_timer_new(self->loop, s_on_watch, self);
     self->drain = loop_timer_new(self->loop, s_on_drain, self);
@@ -352,6 +363,7 @@ static void s_end(store_t *self)
     loop_timer_destroy(&self->drain);
     if (self->reader) {
         writer_stop(self->writer);
+        room_changes_stop(self->room_changes);
         early_calls_stop(self->early);
         tail_reader_stop(self->tails);
         starts_stop(self->starts);
@@ -366,6 +378,8 @@ static void s_end(store_t *self)
     writer_destroy(&self->writer);
     reader_destroy(&self->reader);
     log_reader_destroy(&self->log_reader);
+    room_changes_destroy(&self->room_changes);
+    room_lists_destroy(&self->room_lists);
     tail_reader_destroy(&self->tails);
     starts_destroy(&self->starts);
     early_calls_destroy(&self->early);
