@@ -21,6 +21,9 @@ typedef struct job {
     void *arg;
     int64_t deadline_ms;
     int64_t started_us;
+    bool (*work_fn)(void *work); /* of hasher_run, else NULL */
+    void *work_arg;
+    void (*free_work)(void *work);
     bool is_verify;
     bool ok; /* set by the worker thread, read after it */
     char hash[PASSWORD_HASH_SIZE];
@@ -67,6 +70,8 @@ hasher_t *hasher_new(loop_t *loop)
 
 static void s_job_free(job_t *job)
 {
+    if (job->free_work)
+        job->free_work(job->work_arg);
     sodium_memzero(job->password, job->size);
     sodium_memzero(job->hash, sizeof job->hash);
     free(job);
@@ -78,16 +83,25 @@ static void s_tell(job_t *job, hasher_outcome_t outcome)
     hasher_done_fn fn = job->fn;
     job->fn = NULL;
     if (fn)
-        fn(job->arg, outcome, outcome == HASHER_OK && !job->is_verify ? job->hash : NULL);
+        fn(job->arg, outcome,
+           outcome == HASHER_OK && !job->is_verify && !job->work_fn ? job->hash : NULL);
+}
+
+bool hasher_compute(const char *password, size_t size, char hash[PASSWORD_HASH_SIZE])
+{
+    return crypto_pwhash_str(hash, password, size, OPS_LIMIT, (size_t)MEMORY_LIMIT_BYTES) == 0;
 }
 
 /* In a thread of uv's pool: touches the job only. */
 static void s_on_thread(uv_work_t *work)
 {
     job_t *job = (job_t *)work->data;
-    job->ok = job->is_verify ? crypto_pwhash_str_verify(job->hash, job->password, job->size) == 0
-                             : crypto_pwhash_str(job->hash, job->password, job->size, OPS_LIMIT,
-                                                 (size_t)MEMORY_LIMIT_BYTES) == 0;
+    if (job->work_fn)
+        job->ok = job->work_fn(job->work_arg);
+    else if (job->is_verify)
+        job->ok = crypto_pwhash_str_verify(job->hash, job->password, job->size) == 0;
+    else
+        job->ok = hasher_compute(job->password, job->size, job->hash);
 }
 
 static void s_start_next(hasher_t *self);
@@ -106,7 +120,9 @@ static void s_on_done(uv_work_t *work, int status)
     self->typical_us += (took_us - self->typical_us) / 8;
     if (!self->is_orphan) {
         metric_observe(self->latency, took_us);
-        s_tell(job, job->ok ? HASHER_OK : job->is_verify ? HASHER_MISMATCH : HASHER_FAILED);
+        s_tell(job, job->ok                          ? HASHER_OK
+                    : job->is_verify || job->work_fn ? HASHER_MISMATCH
+                                                     : HASHER_FAILED);
     }
     s_job_free(job);
     if (!self->is_orphan)
@@ -149,18 +165,13 @@ static void s_start_next(hasher_t *self)
     }
 }
 
-static bool s_submit(hasher_t *self,
-                     const char *hash,
-                     bool is_verify,
-                     const char *password,
-                     size_t size,
-                     int64_t deadline_ms,
-                     hasher_done_fn fn,
-                     void *arg)
+/* A job of size bytes, or NULL if no more may wait. */
+static job_t *
+s_new_job(hasher_t *self, size_t size, int64_t deadline_ms, hasher_done_fn fn, void *arg)
 {
     if (self->is_stopped || self->waiting >= HASHER_QUEUE_MAX) {
         metric_inc(self->refused);
-        return false;
+        return NULL;
     }
     job_t *job = calloc(1, sizeof *job + size);
     if (!job)
@@ -169,18 +180,18 @@ static bool s_submit(hasher_t *self,
     job->fn = fn;
     job->arg = arg;
     job->deadline_ms = deadline_ms;
-    job->is_verify = is_verify;
-    if (is_verify)
-        snprintf(job->hash, sizeof job->hash, "%s", hash ? hash : self->nobody);
     job->size = size;
-    memcpy(job->password, password, size);
+    return job;
+}
+
+static void s_enqueue(hasher_t *self, job_t *job)
+{
     *self->tail = job;
     self->tail = &job->next;
     self->waiting++;
     metric_set(self->waiting_gauge, (int64_t)self->waiting);
     if (self->busy < HASHER_WORKERS && self->waiting == 1)
         s_start_next(self);
-    return true;
 }
 
 bool hasher_hash(hasher_t *self,
@@ -190,7 +201,12 @@ bool hasher_hash(hasher_t *self,
                  hasher_done_fn fn,
                  void *arg)
 {
-    return s_submit(self, NULL, false, password, size, deadline_ms, fn, arg);
+    job_t *job = s_new_job(self, size, deadline_ms, fn, arg);
+    if (!job)
+        return false;
+    memcpy(job->password, password, size);
+    s_enqueue(self, job);
+    return true;
 }
 
 bool hasher_verify(hasher_t *self,
@@ -201,7 +217,34 @@ bool hasher_verify(hasher_t *self,
                    hasher_done_fn fn,
                    void *arg)
 {
-    return s_submit(self, hash, true, password, size, deadline_ms, fn, arg);
+    job_t *job = s_new_job(self, size, deadline_ms, fn, arg);
+    if (!job)
+        return false;
+    job->is_verify = true;
+    snprintf(job->hash, sizeof job->hash, "%s", hash ? hash : self->nobody);
+    memcpy(job->password, password, size);
+    s_enqueue(self, job);
+    return true;
+}
+
+bool hasher_run(hasher_t *self,
+                bool (*fn)(void *work),
+                void *work,
+                void (*free_work)(void *work),
+                int64_t deadline_ms,
+                hasher_done_fn done,
+                void *arg)
+{
+    job_t *job = s_new_job(self, 0, deadline_ms, done, arg);
+    if (!job) {
+        free_work(work);
+        return false;
+    }
+    job->work_fn = fn;
+    job->work_arg = work;
+    job->free_work = free_work;
+    s_enqueue(self, job);
+    return true;
 }
 
 int64_t hasher_wait_ms(const hasher_t *self)

@@ -1,4 +1,5 @@
-/* store/accounts/hasher.h: Argon2id off the loop. Loop thread only.
+/* store/accounts/hasher.h: Argon2id, and what else a sign-in computes, off the loop. Loop thread
+ * only.
  *
  * A hash keeps a core busy for some 30 ms and takes 19 MiB, so at most `workers` run at once in
  * uv's thread pool (half of it, the other half resolves names) and at most `queue_max` wait; a
@@ -52,6 +53,21 @@ bool hasher_verify(hasher_t *self,
                    int64_t deadline_ms,
                    hasher_done_fn fn,
                    void *arg);
+
+/* The hash of a password, as hasher_hash computes it; for what hasher_run runs. Any thread. False
+ * without memory. */
+bool hasher_compute(const char *password, size_t size, char hash[PASSWORD_HASH_SIZE]);
+
+/* Other work of a sign-in that is too slow for the loop. fn runs in a thread and touches nothing
+ * but work; what it says comes out as HASHER_OK or HASHER_MISMATCH. Takes work and frees it with
+ * free_work, after `done` has returned; also if the answer is false. Else as above. */
+bool hasher_run(hasher_t *self,
+                bool (*fn)(void *work),
+                void *work,
+                void (*free_work)(void *work),
+                int64_t deadline_ms,
+                hasher_done_fn done,
+                void *arg);
 
 /* How long a request that came now would wait, by the times of the last ones; milliseconds, at
  * least 100. */

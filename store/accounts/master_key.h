@@ -12,9 +12,13 @@ enum { MASTER_KEY_SIZE = 32, SUBKEY_SIZE = 32 };
 
 /* What a derived key is for. The numbers are part of what is stored: never change or reuse one. */
 typedef enum {
-    SUBKEY_SIGNING_KEYS = 1, /* seals private signing keys */
-    SUBKEY_REFRESH_TAG = 2,  /* authenticates refresh tokens */
-    SUBKEY_REFRESH_SEAL = 3, /* seals a refresh token's successor */
+    SUBKEY_SIGNING_KEYS = 1,   /* seals private signing keys */
+    SUBKEY_REFRESH_TAG = 2,    /* authenticates refresh tokens */
+    SUBKEY_REFRESH_SEAL = 3,   /* seals a refresh token's successor */
+    SUBKEY_SRP_SALT = 10,      /* makes SRP's salts of names */
+    SUBKEY_SRP_VERIFIER = 11,  /* seals SRP's verifiers */
+    SUBKEY_SRP_CHALLENGE = 12, /* seals challenges that clients carry */
+    SUBKEY_CODES = 13,         /* hashes confirmation codes; invents what unknown names need */
 } subkey_t;
 
 typedef struct master_key master_key_t;
