@@ -22,8 +22,6 @@
 #include "store/log_reader.h"
 #include "store/publisher.h"
 #include "store/reader.h"
-#include "store/rooms/room_changes.h"
-#include "store/rooms/room_lists.h"
 #include "store/starts.h"
 #include "store/tail_reader.h"
 #include "store/writer.h"
@@ -48,11 +46,11 @@ static const char s_usage[] =
     "  epoch new     after a restore from a backup: expire all cursors";
 
 typedef struct {
-    const char *database_url, *bus, *events, *announce_events, *keys, *admin, *issuer, *pool_id,
-        *client_id;
+    const char *database_url, *bus, *events, *keys, *admin, *issuer, *pool_id, *client_id;
     const char *log_level, *log_format, *node;
+    const char *fixed_code;
     int64_t readers, delay_after, failures_per_minute, sign_ups_per_minute;
-    bool plain_tcp;
+    bool plain_tcp, no_srp;
 } options_t;
 
 static options_t s_options;
@@ -64,8 +62,6 @@ static const config_option_t s_config[] = {
      false},
     {"events", CONFIG_STRING, &s_options.events, "tcp://*:5556", 0, 0, "ENDPOINT",
      "where gateways listen", false},
-    {"announce-events", CONFIG_STRING, &s_options.announce_events, NULL, 0, 0, "ENDPOINT",
-     "what they are told of it, if a proxy or NAT lies between", false},
     {"keys", CONFIG_STRING, &s_options.keys, NULL, 0, 0, "DIR",
      "folder of master.key and the bus keys", false},
     {"plain-tcp", CONFIG_FLAG, &s_options.plain_tcp, NULL, 0, 0, NULL,
@@ -78,6 +74,10 @@ static const config_option_t s_config[] = {
      "name of the user pool", false},
     {"client-id", CONFIG_STRING, &s_options.client_id, "chatclient", 0, 0, "NAME",
      "claim client_id of tokens", false},
+    {"no-srp", CONFIG_FLAG, &s_options.no_srp, NULL, 0, 0, NULL,
+     "keep no SRP verifiers; Cognito's clients then sign in with USER_PASSWORD_AUTH", false},
+    {"fixed-code", CONFIG_STRING, &s_options.fixed_code, NULL, 0, 0, "CODE",
+     "every confirmation code, for development", true},
     {"readers", CONFIG_INT, &s_options.readers, "2", 1, 64, "N", "connections that read", false},
     {"sign-in-delay-after", CONFIG_INT, &s_options.delay_after, "5", 0, 1000, "N",
      "the failed sign-in of an account from one address after which the next has to wait, longer "
@@ -108,8 +108,6 @@ typedef struct {
     starts_t *starts;
     reader_t *reader;
     log_reader_t *log_reader;
-    room_changes_t *room_changes;
-    room_lists_t *room_lists;
     accounts_t *accounts;
     admin_t *admin;
     loop_timer_t *watch, *drain;
@@ -222,12 +220,8 @@ static void s_print_manifest(void *arg, buffer_t *out)
     s_put_member(out, "incarnation", self->incarnation);
     s_put_member(out, "version", PARLEY_VERSION);
     buffer_put_str(out, ready ? ",\"ready\":true" : ",\"ready\":false");
-    s_put_member(out, "events",
-                 s_options.announce_events ? s_options.announce_events : s_options.events);
-    buffer_put_str(out, ",\"idempotent\":[\"Mutation.createMessage\"");
-    for (const store_handler_t *change = room_changes_handlers; change->field; change++)
-        buffer_printf(out, ",\"%s\"", change->field);
-    buffer_put_str(out, "],\"routes\":");
+    s_put_member(out, "events", s_options.events);
+    buffer_put_str(out, ",\"idempotent\":[\"Mutation.createMessage\"],\"routes\":");
     endpoint_print_routes(self->endpoint, out);
     if (database_is_ready(self->database, NULL, 0)) {
         s_put_member(out, "epoch", database_epoch(self->database));
@@ -310,6 +304,8 @@ static err_code_t s_start(store_t *self, err_t *err)
         .attempts = {s_options.delay_after, s_options.failures_per_minute,
                      s_options.sign_ups_per_minute},
         .keys_dir = s_options.keys,
+        .fixed_code = s_options.fixed_code,
+        .no_srp = s_options.no_srp,
     };
     const endpoint_options_t endpoint = {.bind = s_options.bus,
                                          .security = &security,
@@ -338,12 +334,8 @@ static err_code_t s_start(store_t *self, err_t *err)
     self->starts = starts_new(self->loop, self->database);
     self->reader = reader_new(self->database, self->early, self->tails, self->starts);
     self->log_reader = log_reader_new(self->database, self->early);
-    self->room_changes = room_changes_new(self->loop, self->database, self->publisher);
-    self->room_lists = room_lists_new(self->database, self->early);
     endpoint_add(self->endpoint, writer_handlers, self->writer);
     endpoint_add(self->endpoint, reader_handlers, self->reader);
-    endpoint_add(self->endpoint, room_changes_handlers, self->room_changes);
-    endpoint_add(self->endpoint, room_lists_handlers, self->room_lists);
     endpoint_add(self->endpoint, accounts_handlers(self->accounts), self->accounts);
     self->watch = loop_timer_new(self->loop, s_on_watch, self);
     self->drain = loop_timer_new(self->loop, s_on_drain, self);
@@ -363,7 +355,6 @@ static void s_end(store_t *self)
     loop_timer_destroy(&self->drain);
     if (self->reader) {
         writer_stop(self->writer);
-        room_changes_stop(self->room_changes);
         early_calls_stop(self->early);
         tail_reader_stop(self->tails);
         starts_stop(self->starts);
@@ -378,8 +369,6 @@ static void s_end(store_t *self)
     writer_destroy(&self->writer);
     reader_destroy(&self->reader);
     log_reader_destroy(&self->log_reader);
-    room_changes_destroy(&self->room_changes);
-    room_lists_destroy(&self->room_lists);
     tail_reader_destroy(&self->tails);
     starts_destroy(&self->starts);
     early_calls_destroy(&self->early);

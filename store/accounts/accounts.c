@@ -11,14 +11,12 @@
 #include "common/uuid.h"
 #include "store/accounts/access_token.h"
 #include "store/accounts/account_rules.h"
-#include "store/accounts/accounts_sql.h"
-#include "store/accounts/attempts.h"
-#include "store/accounts/hasher.h"
+#include "store/accounts/account_tools.h"
+#include "store/accounts/cognito.h"
 #include "store/accounts/master_key.h"
-#include "store/accounts/refresh_token.h"
-#include "store/accounts/signing_keys.h"
+#include "store/accounts/pool_sql.h"
 
-enum { CLEANING_MS = 600000, CLEANING_TIMEOUT_MS = 30000, ROUTE_MAX = 256, HANDLERS_MAX = 8 };
+enum { CLEANING_MS = 600000, CLEANING_TIMEOUT_MS = 30000, ROUTE_MAX = 256, HANDLERS_MAX = 16 };
 
 /* A call on its way through hasher and database. Lives until its last callback. */
 typedef struct task {
@@ -27,25 +25,22 @@ typedef struct task {
     struct task *previous, *next;
     parley_uuid_t account;
     parley_uuid_t session;
-    attempt_t attempt;         /* a password that is being judged */
-    char *password_hash;       /* the one that was verified; sign-in only */
+    attempt_t attempt;   /* a password that is being judged */
+    char *key;           /* NAME_KEY; sign-up and sign-in only */
+    char *password_hash; /* the one that was verified; sign-in only */
+    bool has_verifier, is_confirmed;
+    new_password_t *work;      /* what the hasher computes; the hasher's. Sign-up only */
     refresh_token_t presented; /* refreshSession only */
     refresh_token_t fresh;
 } task_t;
 
 struct accounts {
-    loop_t *loop;
-    pg_link_t *link;
-    char *issuer, *client_id;
-    signing_keys_t *keys;
-    refresh_keys_t refresh_keys;
-    hasher_t *hasher;
-    attempts_t *attempts;
+    account_tools_t tools;
+    cognito_t *cognito;
     loop_timer_t *cleaning;
     task_t *tasks;
     metric_t *reuses;
-    bool is_stopped;
-    char pool_route[ROUTE_MAX];
+    char jwks_route[ROUTE_MAX], discovery_route[ROUTE_MAX];
     store_handler_t handlers[HANDLERS_MAX];
 };
 
@@ -68,13 +63,14 @@ static task_t *s_task_new(accounts_t *self, store_call_t *call)
 /* At its last callback, the call being answered. */
 static void s_task_end(task_t *task)
 {
-    attempts_end(task->owner->attempts, &task->attempt, ATTEMPT_UNJUDGED);
+    attempts_end(task->owner->tools.attempts, &task->attempt, ATTEMPT_UNJUDGED);
     if (task->next)
         task->next->previous = task->previous;
     if (task->previous)
         task->previous->next = task->next;
     else
         task->owner->tasks = task->next;
+    free(task->key);
     free(task->password_hash);
     sodium_memzero(task, sizeof *task);
     free(task);
@@ -114,14 +110,16 @@ static void s_fail_rate_limited(store_call_t *call, int64_t wait_ms)
 
 static account_run_t s_run(task_t *task, pg_done_fn fn)
 {
-    return (account_run_t){
-        .link = task->owner->link, .deadline_ms = task->call->deadline_ms, .fn = fn, .arg = task};
+    return (account_run_t){.link = task->owner->tools.link,
+                           .deadline_ms = task->call->deadline_ms,
+                           .fn = fn,
+                           .arg = task};
 }
 
 /* Can tokens be signed? If not, the call is failed. */
 static bool s_is_open(accounts_t *self, store_call_t *call)
 {
-    if (!self->is_stopped && signing_keys_are_ready(self->keys, NULL, 0))
+    if (!self->tools.is_stopped && signing_keys_are_ready(self->tools.keys, NULL, 0))
         return true;
     s_fail_busy(call, ERR_UNAVAILABLE, 1000, "sign-in is not available yet");
     return false;
@@ -145,7 +143,7 @@ static bool s_was_hashed(task_t *task, hasher_outcome_t outcome)
 
 static void s_refuse_flood(task_t *task)
 {
-    s_fail_busy(task->call, ERR_RATE_LIMITED, hasher_wait_ms(task->owner->hasher),
+    s_fail_busy(task->call, ERR_RATE_LIMITED, hasher_wait_ms(task->owner->tools.hasher),
                 "too many sign-ins at once");
     s_task_end(task);
 }
@@ -187,11 +185,11 @@ static void s_answer_session(task_t *task, const PGresult *row)
     char sub[UUID_TEXT_SIZE], session[UUID_TEXT_SIZE];
     uuid_print(&task->account, sub);
     uuid_print(&task->session, session);
-    const signing_key_t *key = signing_keys_signer(self->keys);
+    const signing_key_t *key = signing_keys_signer(self->tools.keys);
     err_t err = ERR_INIT;
     access_token_spec_t spec = {
-        .issuer = self->issuer,
-        .client_id = self->client_id,
+        .issuer = self->tools.issuer,
+        .client_id = self->tools.client_id,
         .sub = sub,
         .username = PQgetvalue(row, 0, SESSION_HANDLE),
         .session = session,
@@ -206,7 +204,7 @@ static void s_answer_session(task_t *task, const PGresult *row)
         return;
     }
     char refresh[REFRESH_TEXT_SIZE], expires_at[CLOCK_ISO_SIZE];
-    refresh_token_print(&self->refresh_keys, &task->fresh, refresh);
+    refresh_token_print(&self->tools.refresh_keys, &task->fresh, refresh);
     clock_iso(expires_at_us, expires_at);
     buffer_t *out = store_call_begin(task->call);
     buffer_printf(out, "{\"token\":\"%s\",\"refreshToken\":\"%s\",\"expiresAt\":\"%s\",\"handle\":",
@@ -225,41 +223,71 @@ static void s_begin_session(task_t *task, session_row_t *session)
     task->session = uuid_v7(clock_unix_ms());
     refresh_token_make(&task->session, &task->fresh);
     session->id = task->session;
-    session->client_id = task->owner->client_id;
+    session->client_id = task->owner->tools.client_id;
     refresh_token_hash(&task->fresh, session->token_hash);
 }
 
 /* ---- Mutation.signUp ---- */
+
+static void s_fail_taken(task_t *task)
+{
+    s_task_fail(task, ERR_CONFLICT, "\"argument\":\"handle\"", "handle is already taken");
+}
 
 static void s_on_signed_up(void *arg, const pg_outcome_t *outcome)
 {
     task_t *task = arg;
     if (outcome->code == ERR_INTERNAL && strcmp(outcome->sqlstate, "23505") == 0 &&
         outcome->constraint && strcmp(outcome->constraint, ACCOUNT_HANDLE_CONSTRAINT) == 0)
-        s_task_fail(task, ERR_CONFLICT, "\"argument\":\"handle\"", "handle is already taken");
+        s_fail_taken(task);
     else if (s_committed(task, outcome))
         s_answer_session(task, outcome->results[0]);
 }
 
-static void s_on_sign_up_hashed(void *arg, hasher_outcome_t hashed, const char *password_hash)
+static void s_on_sign_up_computed(void *arg, hasher_outcome_t computed, const char *unused)
 {
+    (void)unused;
     task_t *task = arg;
-    if (!s_was_hashed(task, hashed))
+    accounts_t *self = task->owner;
+    if (!s_was_hashed(task, computed == HASHER_MISMATCH ? HASHER_FAILED : computed))
         return;
     size_t size, email_size;
     const char *handle = s_argument(task->call, "handle", &size);
     char folded[HANDLE_FOLDED_SIZE];
+    uint8_t sealed[SRP_SEALED_SIZE];
     account_fold(handle, size, folded);
     task->account = uuid_v7(clock_unix_ms());
-    account_row_t account = {.id = task->account,
-                             .handle = handle,
-                             .folded = folded,
-                             .email = s_argument(task->call, "email", &email_size),
-                             .password_hash = password_hash};
+    account_row_t account = {
+        .id = task->account,
+        .handle = handle,
+        .folded = folded,
+        .email = s_argument(task->call, "email", &email_size),
+        .password_hash = task->work->hash,
+        .srp_verifier = account_seal_verifier(&self->tools, &task->account, task->work, sealed)};
     session_row_t session;
     s_begin_session(task, &session);
     account_run_t run = s_run(task, s_on_signed_up);
     account_sql_sign_up(&run, &account, &session);
+}
+
+/* Whether the name is free, and how SRP writes it, is known before the expensive part. */
+static void s_on_sign_up_found(void *arg, const pg_outcome_t *outcome)
+{
+    task_t *task = arg;
+    accounts_t *self = task->owner;
+    if (!s_committed(task, outcome))
+        return;
+    const PGresult *row = outcome->results[0];
+    if (!PQgetisnull(row, 0, NAME_ID)) {
+        s_fail_taken(task);
+        return;
+    }
+    size_t size;
+    const char *password = s_argument(task->call, "password", &size);
+    task->work = account_new_password(&self->tools, PQgetvalue(row, 0, NAME_KEY), password, size);
+    if (!hasher_run(self->tools.hasher, new_password_compute, task->work, new_password_free,
+                    task->call->deadline_ms, s_on_sign_up_computed, task))
+        s_refuse_flood(task);
 }
 
 static void s_sign_up_call(void *arg, store_call_t *call)
@@ -285,22 +313,27 @@ static void s_sign_up_call(void *arg, store_call_t *call)
     }
     if (!s_is_open(self, call))
         return;
-    int64_t wait_ms = attempts_sign_up(self->attempts, call->client);
+    int64_t wait_ms = attempts_sign_up(self->tools.attempts, call->client);
     if (wait_ms) {
         s_fail_rate_limited(call, wait_ms);
         return;
     }
-    task_t *task = s_task_new(self, call);
-    if (!hasher_hash(self->hasher, password, password_size, call->deadline_ms, s_on_sign_up_hashed,
-                     task))
-        s_refuse_flood(task);
+    char folded[HANDLE_FOLDED_SIZE];
+    account_fold(handle, handle_size, folded);
+    account_run_t run = s_run(s_task_new(self, call), s_on_sign_up_found);
+    pool_sql_look_up(&run, folded);
 }
 
 /* ---- Mutation.signIn ---- */
 
-static void s_fail_sign_in(task_t *task)
+/* A password was compared. False: wrong, the task is over. Every guess comes by here. */
+static bool s_judge_password(task_t *task, bool is_right)
 {
-    s_task_fail(task, ERR_UNAUTHENTICATED, NULL, "wrong handle or password");
+    attempts_end(task->owner->tools.attempts, &task->attempt,
+                 is_right ? ATTEMPT_RIGHT : ATTEMPT_WRONG);
+    if (!is_right)
+        s_task_fail(task, ERR_UNAUTHENTICATED, NULL, "wrong handle or password");
+    return is_right;
 }
 
 static void s_on_signed_in(void *arg, const pg_outcome_t *outcome)
@@ -308,24 +341,33 @@ static void s_on_signed_in(void *arg, const pg_outcome_t *outcome)
     task_t *task = arg;
     if (!s_committed(task, outcome))
         return;
-    if (PQntuples(outcome->results[0]) == 1)
+    /* no row: the password was changed, or the account disabled, meanwhile */
+    if (s_judge_password(task, PQntuples(outcome->results[0]) == 1))
         s_answer_session(task, outcome->results[0]);
-    else
-        s_fail_sign_in(task); /* the password was changed, or the account disabled, meanwhile */
+}
+
+/* An account that was made when no verifiers were kept gets one now. */
+static void s_keep_verifier(task_t *task)
+{
+    size_t size;
+    const char *password = s_argument(task->call, "password", &size);
+    if (!task->has_verifier)
+        account_add_verifier(&task->owner->tools, &task->account, task->key, password, size,
+                             task->password_hash);
 }
 
 static void s_on_verified(void *arg, hasher_outcome_t verified, const char *unused)
 {
     (void)unused;
     task_t *task = arg;
-    if (!s_was_hashed(task, verified))
+    if (!s_was_hashed(task, verified) ||
+        !s_judge_password(task, verified == HASHER_OK && task->password_hash))
         return;
-    bool right = verified == HASHER_OK && task->password_hash;
-    attempts_end(task->owner->attempts, &task->attempt, right ? ATTEMPT_RIGHT : ATTEMPT_WRONG);
-    if (!right) {
-        s_fail_sign_in(task);
+    if (!task->is_confirmed) {
+        s_task_fail(task, ERR_UNAUTHENTICATED, NULL, "the account waits for its confirmation code");
         return;
     }
+    s_keep_verifier(task);
     session_row_t session;
     s_begin_session(task, &session);
     account_run_t run = s_run(task, s_on_signed_in);
@@ -337,9 +379,17 @@ static void s_verify(task_t *task)
 {
     size_t size;
     const char *password = s_argument(task->call, "password", &size);
-    if (!hasher_verify(task->owner->hasher, task->password_hash, password, size,
+    if (!hasher_verify(task->owner->tools.hasher, task->password_hash, password, size,
                        task->call->deadline_ms, s_on_verified, task))
         s_refuse_flood(task);
+}
+
+static char *s_column(const PGresult *row, int column)
+{
+    char *text = strdup(PQgetvalue(row, 0, column));
+    if (!text)
+        abort();
+    return text;
 }
 
 static void s_on_found(void *arg, const pg_outcome_t *outcome)
@@ -348,11 +398,12 @@ static void s_on_found(void *arg, const pg_outcome_t *outcome)
     if (!s_committed(task, outcome))
         return;
     const PGresult *row = outcome->results[0];
-    if (PQntuples(row) == 1) {
-        memcpy(task->account.bytes, PQgetvalue(row, 0, FOUND_ID), 16);
-        task->password_hash = strdup(PQgetvalue(row, 0, FOUND_PASSWORD_HASH));
-        if (!task->password_hash)
-            abort();
+    task->key = s_column(row, NAME_KEY);
+    if (!PQgetisnull(row, 0, NAME_ID) && !pg_bool(row, 0, NAME_DISABLED)) {
+        memcpy(task->account.bytes, PQgetvalue(row, 0, NAME_ID), 16);
+        task->password_hash = s_column(row, NAME_PASSWORD_HASH);
+        task->has_verifier = !PQgetisnull(row, 0, NAME_SRP_VERIFIER);
+        task->is_confirmed = pg_bool(row, 0, NAME_CONFIRMED);
     }
     s_verify(task);
 }
@@ -376,7 +427,7 @@ static void s_sign_in_call(void *arg, store_call_t *call)
     bool is_handle = account_fold(handle, handle_size, folded);
     attempt_t attempt;
     int64_t wait_ms =
-        attempts_begin(self->attempts, ATTEMPT_PASSWORD, is_handle ? folded : handle,
+        attempts_begin(self->tools.attempts, ATTEMPT_PASSWORD, is_handle ? folded : handle,
                        is_handle ? strlen(folded) : handle_size, call->client, &attempt);
     if (wait_ms) {
         s_fail_rate_limited(call, wait_ms);
@@ -389,7 +440,7 @@ static void s_sign_in_call(void *arg, store_call_t *call)
         return;
     }
     account_run_t run = s_run(task, s_on_found);
-    account_sql_find(&run, folded);
+    pool_sql_look_up(&run, folded);
 }
 
 /* ---- Mutation.refreshSession ---- */
@@ -423,7 +474,7 @@ static void s_on_refreshed(void *arg, const pg_outcome_t *outcome)
     if (!pg_bool(row, 0, REFRESH_ROTATES))
         task->fresh = task->presented;
     else if (!pg_bool(row, 0, REFRESH_ROTATED) &&
-             !refresh_token_unseal(&task->owner->refresh_keys, &task->presented,
+             !refresh_token_unseal(&task->owner->tools.refresh_keys, &task->presented,
                                    PQgetvalue(row, 0, REFRESH_SUCCESSOR),
                                    (size_t)PQgetlength(row, 0, REFRESH_SUCCESSOR), &task->fresh)) {
         s_task_fail(task, ERR_INTERNAL, NULL, "the session's next refresh token is unreadable");
@@ -440,7 +491,7 @@ static void s_refresh_call(void *arg, store_call_t *call)
     if (!text || !s_is_open(self, call))
         return;
     refresh_token_t presented;
-    if (!refresh_token_parse(&self->refresh_keys, text, size, &presented)) {
+    if (!refresh_token_parse(&self->tools.refresh_keys, text, size, &presented)) {
         store_call_fail(call, ERR_UNAUTHENTICATED, NULL, "the refresh token is not valid");
         return;
     }
@@ -451,7 +502,7 @@ static void s_refresh_call(void *arg, store_call_t *call)
     refresh_row_t refresh = {.session = task->session};
     refresh_token_hash(&presented, refresh.hash);
     refresh_token_hash(&task->fresh, refresh.successor_hash);
-    refresh_token_seal(&self->refresh_keys, &presented, &task->fresh, refresh.successor);
+    refresh_token_seal(&self->tools.refresh_keys, &presented, &task->fresh, refresh.successor);
     account_run_t run = s_run(task, s_on_refreshed);
     account_sql_refresh(&run, &refresh);
 }
@@ -523,15 +574,12 @@ static void s_me_call(void *arg, store_call_t *call)
     account_sql_me(&run, &account);
 }
 
-/* ---- the HTTP routes of the key set ---- */
+/* ---- the HTTP routes ---- */
 
-static void s_jwks_call(void *arg, store_call_t *call)
+/* Takes body. */
+static void s_answer_json(store_call_t *call, json_t *body)
 {
-    accounts_t *self = arg;
-    if (!s_is_open(self, call))
-        return;
-    json_t *jwks = signing_keys_jwks(self->keys);
-    char *text = json_dumps(jwks, JSON_COMPACT);
+    char *text = json_dumps(body, JSON_COMPACT);
     if (!text)
         abort();
     buffer_t *out = store_call_begin(call);
@@ -541,7 +589,26 @@ static void s_jwks_call(void *arg, store_call_t *call)
     buffer_put_char(out, '}');
     store_call_done(call);
     free(text);
-    json_decref(jwks);
+    json_decref(body);
+}
+
+static void s_jwks_call(void *arg, store_call_t *call)
+{
+    accounts_t *self = arg;
+    if (s_is_open(self, call))
+        s_answer_json(call, signing_keys_jwks(self->tools.keys));
+}
+
+/* OpenID Connect Discovery 1.0, 3: what there is of it in a user pool without pages of its own. */
+static void s_discovery_call(void *arg, store_call_t *call)
+{
+    accounts_t *self = arg;
+    const char *issuer = self->tools.issuer;
+    json_t *body = json_pack("{s:s, s:o, s:[s], s:[s], s:[s]}", "issuer", issuer, "jwks_uri",
+                             json_sprintf("%s/.well-known/jwks.json", issuer),
+                             "response_types_supported", "token", "subject_types_supported",
+                             "public", "id_token_signing_alg_values_supported", "ES256");
+    s_answer_json(call, body);
 }
 
 /* ---- life ---- */
@@ -550,66 +617,119 @@ static void s_on_cleaned(void *arg, const pg_outcome_t *outcome)
 {
     (void)arg; /* whatever went wrong, the next time will do */
     if (outcome->code == ERR_INTERNAL)
-        log_warn("ended sessions not deleted", log_str("error", outcome->message), LOG_END);
+        log_warn("what has ended was not deleted", log_str("error", outcome->message), LOG_END);
 }
 
 static void s_on_cleaning(void *arg)
 {
     accounts_t *self = arg;
-    account_run_t run = {.link = self->link,
+    account_run_t run = {.link = self->tools.link,
                          .deadline_ms = clock_unix_ms() + CLEANING_TIMEOUT_MS,
                          .fn = s_on_cleaned};
-    if (pg_link_is_up(self->link))
-        account_sql_clean(&run);
+    if (!pg_link_is_up(self->tools.link))
+        return;
+    account_sql_clean(&run);
+    pool_sql_clean(&run);
 }
 
-static void s_fill_handlers(accounts_t *self, const char *pool_id)
+/* Cognito's oldest clients know no path: they post to the root of a host of its own. */
+static void s_cognito_call(void *arg, store_call_t *call)
 {
-    snprintf(self->pool_route, sizeof self->pool_route, "HTTP GET /%s/.well-known/jwks.json",
-             pool_id);
+    accounts_t *self = arg;
+    cognito_call(self->cognito, call);
+}
+
+static void s_fill_handlers(accounts_t *self)
+{
+    snprintf(self->jwks_route, sizeof self->jwks_route, "HTTP GET /%s/.well-known/jwks.json",
+             self->tools.pool_id);
+    snprintf(self->discovery_route, sizeof self->discovery_route,
+             "HTTP GET /%s/.well-known/openid-configuration", self->tools.pool_id);
     const store_handler_t handlers[HANDLERS_MAX] = {
         {"Mutation.signUp", s_sign_up_call},
         {"Mutation.signIn", s_sign_in_call},
         {"Mutation.refreshSession", s_refresh_call},
         {"Mutation.signOut", s_sign_out_call},
         {"Query.me", s_me_call},
+        {"HTTP POST /cognito", s_cognito_call},
+        {"HTTP POST /", s_cognito_call},
         {"HTTP GET /.well-known/jwks.json", s_jwks_call},
-        {self->pool_route, s_jwks_call},
+        {self->jwks_route, s_jwks_call},
+        {self->discovery_route, s_discovery_call},
         {NULL, NULL},
     };
     memcpy(self->handlers, handlers, sizeof handlers);
 }
 
+static char *s_copy(const char *text)
+{
+    char *copy = strdup(text);
+    if (!copy)
+        abort();
+    return copy;
+}
+
+static err_code_t s_check_options(const accounts_options_t *options, err_t *err)
+{
+    const char *name = strchr(options->pool_id, '_');
+    if (strlen(options->pool_id) > 128)
+        return err_set(err, ERR_CONFIG, "--pool-id must have at most 128 characters");
+    if (!name || !name[1])
+        return err_set(err, ERR_CONFIG,
+                       "--pool-id must look like local-1_chat: clients compute "
+                       "with the part behind the _");
+    return ERR_OK;
+}
+
+static void s_fill_tools(account_tools_t *tools,
+                         loop_t *loop,
+                         pg_link_t *link,
+                         const accounts_options_t *options,
+                         const master_key_t *master)
+{
+    tools->loop = loop;
+    tools->link = link;
+    tools->issuer = s_copy(options->issuer);
+    tools->client_id = s_copy(options->client_id);
+    tools->pool_id = s_copy(options->pool_id);
+    tools->pool_name = strchr(tools->pool_id, '_') + 1;
+    tools->srp = !options->no_srp;
+    tools->keys = signing_keys_new(loop, link, master);
+    tools->hasher = hasher_new(loop);
+    tools->attempts = attempts_new(&options->attempts);
+    refresh_keys_derive(master, &tools->refresh_keys);
+    srp_keys_derive(master, &tools->srp_keys);
+}
+
 accounts_t *
 accounts_new(loop_t *loop, pg_link_t *link, const accounts_options_t *options, err_t *err)
 {
-    if (strlen(options->pool_id) > 128) {
-        err_set(err, ERR_CONFIG, "--pool-id must have at most 128 characters");
+    codes_t codes;
+    master_key_t *master = NULL;
+    if (s_check_options(options, err) != ERR_OK ||
+        !(master = master_key_read(options->keys_dir, err)))
+        return NULL;
+    if (codes_init(&codes, master, options->fixed_code, err) != ERR_OK) {
+        master_key_destroy(&master);
         return NULL;
     }
-    master_key_t *master = master_key_read(options->keys_dir, err);
-    if (!master)
-        return NULL;
     accounts_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
-    self->loop = loop;
-    self->link = link;
-    self->issuer = strdup(options->issuer);
-    self->client_id = strdup(options->client_id);
-    if (!self->issuer || !self->client_id)
-        abort();
-    self->keys = signing_keys_new(loop, link, master);
-    refresh_keys_derive(master, &self->refresh_keys);
+    self->tools.codes = codes;
+    s_fill_tools(&self->tools, loop, link, options, master);
     master_key_destroy(&master);
-    self->hasher = hasher_new(loop);
-    self->attempts = attempts_new(&options->attempts);
+    self->cognito = cognito_new(&self->tools);
+    if (codes.fixed[0])
+        log_warn("PARLEY_FIXED_CODE is set: every confirmation code is the same, anybody can "
+                 "confirm and take over every account",
+                 LOG_END);
     self->cleaning = loop_timer_new(loop, s_on_cleaning, self);
     loop_timer_start(self->cleaning, CLEANING_MS, CLEANING_MS);
     self->reuses =
         metrics_counter("parley_refresh_token_reuses_total",
                         "Sessions ended because a replaced refresh token came again", NULL);
-    s_fill_handlers(self, options->pool_id);
+    s_fill_handlers(self);
     return self;
 }
 
@@ -620,28 +740,29 @@ const store_handler_t *accounts_handlers(const accounts_t *self)
 
 void accounts_on_database_ready(accounts_t *self)
 {
-    signing_keys_refresh(self->keys);
+    signing_keys_refresh(self->tools.keys);
 }
 
 bool accounts_is_ready(const accounts_t *self, char *reason, size_t size)
 {
-    return signing_keys_are_ready(self->keys, reason, size);
+    return signing_keys_are_ready(self->tools.keys, reason, size);
 }
 
 void accounts_manifest_issuer(const accounts_t *self, json_t *manifest)
 {
-    if (!signing_keys_are_ready(self->keys, NULL, 0))
+    if (!signing_keys_are_ready(self->tools.keys, NULL, 0))
         return;
     json_object_set_new(manifest, "issuer",
-                        json_pack("{s:s, s:s, s:o}", "iss", self->issuer, "clientId",
-                                  self->client_id, "jwks", signing_keys_jwks(self->keys)));
+                        json_pack("{s:s, s:s, s:o}", "iss", self->tools.issuer, "clientId",
+                                  self->tools.client_id, "jwks",
+                                  signing_keys_jwks(self->tools.keys)));
 }
 
 void accounts_stop(accounts_t *self)
 {
-    self->is_stopped = true;
-    hasher_stop(self->hasher); /* ends the tasks that wait for it */
-    signing_keys_stop(self->keys);
+    self->tools.is_stopped = true;
+    hasher_stop(self->tools.hasher); /* ends the tasks that wait for it */
+    signing_keys_stop(self->tools.keys);
     loop_timer_destroy(&self->cleaning);
     for (task_t *task = self->tasks; task; task = task->next) {
         if (task->call) /* with the database: nobody knows how it will end */
@@ -650,6 +771,7 @@ void accounts_stop(accounts_t *self)
                             "the store is stopping");
         task->call = NULL;
     }
+    cognito_stop(self->cognito);
 }
 
 void accounts_destroy(accounts_t **self_p)
@@ -657,16 +779,18 @@ void accounts_destroy(accounts_t **self_p)
     accounts_t *self = *self_p;
     if (!self)
         return;
-    if (!self->is_stopped)
+    if (!self->tools.is_stopped)
         accounts_stop(self);
     while (self->tasks)
         s_task_end(self->tasks);
-    attempts_destroy(&self->attempts);
-    hasher_destroy(&self->hasher);
-    signing_keys_destroy(&self->keys);
-    sodium_memzero(&self->refresh_keys, sizeof self->refresh_keys);
-    free(self->issuer);
-    free(self->client_id);
+    cognito_destroy(&self->cognito);
+    attempts_destroy(&self->tools.attempts);
+    hasher_destroy(&self->tools.hasher);
+    signing_keys_destroy(&self->tools.keys);
+    free(self->tools.issuer);
+    free(self->tools.client_id);
+    free(self->tools.pool_id);
+    sodium_memzero(&self->tools, sizeof self->tools);
     free(self);
     *self_p = NULL;
 }

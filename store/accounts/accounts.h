@@ -18,22 +18,25 @@
 #include "store/pg_link.h"
 
 typedef struct {
-    const char *issuer;    /* claim iss ("http://localhost:8080/local-1_chat") */
-    const char *client_id; /* claim client_id ("chatclient") */
-    const char *pool_id;   /* "local-1_chat": /<pool_id>/.well-known/jwks.json is served too */
+    const char *issuer;     /* claim iss ("http://localhost:8080/local-1_chat") */
+    const char *client_id;  /* claim client_id ("chatclient") */
+    const char *pool_id;    /* "local-1_chat": /<pool_id>/.well-known/jwks.json is served too */
+    const char *keys_dir;   /* holds master.key, which seals the signing keys in the database */
+    const char *fixed_code; /* every confirmation code, for development; NULL or "": random ones */
+    bool no_srp;            /* keep no SRP verifiers: sign-in by password only */
     attempts_options_t attempts;
-    const char *keys_dir; /* holds master.key, which seals the signing keys in the database */
 } accounts_options_t;
 
 typedef struct accounts accounts_t;
 
 /* Copies the options; reads master.key. link is borrowed and outlives self; best one of accounts'
  * own, with a pipeline. Hashes once (some 30 ms). NULL and ERR_CONFIG with one line if master.key
- * is missing or unreadable. */
+ * is missing or unreadable, or an option is wrong. */
 accounts_t *
 accounts_new(loop_t *loop, pg_link_t *link, const accounts_options_t *options, err_t *err);
 
-/* Mutation.signUp, signIn, refreshSession, signOut, Query.me and the HTTP routes of the key set;
+/* Mutation.signUp, signIn, refreshSession, signOut, Query.me, and the HTTP routes of the user pool
+ * (Cognito's operations, the key set, discovery);
  * ends with a NULL field. Owned by self: destroy self after the endpoint. arg of the handlers is
  * self. */
 const store_handler_t *accounts_handlers(const accounts_t *self);

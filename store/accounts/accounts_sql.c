@@ -1,5 +1,7 @@
 #include "store/accounts/accounts_sql.h"
 
+#include "store/accounts/srp_secrets.h"
+
 static void
 s_run(const account_run_t *run, const pg_statement_t *statement, const pg_param_t *params)
 {
@@ -13,16 +15,17 @@ s_read(const account_run_t *run, const pg_statement_t *statement, const pg_param
     pg_link_read(run->link, statement, params, run->deadline_ms, run->fn, run->arg);
 }
 
-static const Oid s_sign_up_types[] = {PG_UUID,      PG_TEXT_TYPE, PG_TEXT_TYPE, PG_TEXT_TYPE,
-                                      PG_TEXT_TYPE, PG_UUID,      PG_TEXT_TYPE, PG_BYTEA};
+static const Oid s_sign_up_types[] = {PG_UUID,      PG_TEXT_TYPE, PG_TEXT_TYPE,
+                                      PG_TEXT_TYPE, PG_TEXT_TYPE, PG_UUID,
+                                      PG_TEXT_TYPE, PG_BYTEA,     PG_BYTEA};
 static const pg_statement_t s_sign_up = {
     .name = "account_sign_up",
-    .sql = "WITH a AS (INSERT INTO accounts (id, handle, handle_key, email, password_hash)"
-           " VALUES ($1, $2, account_handle_key($3), $4, $5) RETURNING id)"
+    .sql = "WITH a AS (INSERT INTO accounts (id, handle, handle_key, email, password_hash,"
+           " srp_verifier) VALUES ($1, $2, account_handle_key($3), $4, $5, $9) RETURNING id)"
            " INSERT INTO sessions (id, account_id, client_id, token_hash, expires_at)"
            " SELECT $6, a.id, $7, $8, clock_timestamp() + interval '30 days' FROM a RETURNING "
            "created_at, $2",
-    .param_count = 8,
+    .param_count = 9,
     .types = s_sign_up_types,
     .binary_results = true,
 };
@@ -40,31 +43,16 @@ void account_sql_sign_up(const account_run_t *run,
         PG_BINARY(session->id.bytes, sizeof session->id.bytes),
         PG_TEXT(session->client_id),
         PG_BINARY(session->token_hash, sizeof session->token_hash),
+        account->srp_verifier ? PG_BINARY(account->srp_verifier, SRP_SEALED_SIZE) : PG_NULL,
     };
     s_run(run, &s_sign_up, params);
-}
-
-static const Oid s_find_types[] = {PG_TEXT_TYPE};
-static const pg_statement_t s_find = {
-    .name = "account_find",
-    .sql = "SELECT id, password_hash FROM accounts"
-           " WHERE handle_key = account_handle_key($1) AND disabled_at IS NULL",
-    .param_count = 1,
-    .types = s_find_types,
-    .binary_results = true,
-};
-
-void account_sql_find(const account_run_t *run, const char *folded)
-{
-    const pg_param_t params[] = {PG_TEXT(folded)};
-    s_read(run, &s_find, params);
 }
 
 static const Oid s_sign_in_types[] = {PG_UUID, PG_TEXT_TYPE, PG_UUID, PG_TEXT_TYPE, PG_BYTEA};
 static const pg_statement_t s_sign_in = {
     .name = "account_sign_in",
     .sql = "WITH a AS (SELECT id, handle FROM accounts"
-           " WHERE id = $1 AND password_hash = $2 AND disabled_at IS NULL),"
+           " WHERE id = $1 AND password_hash = $2 AND confirmed AND disabled_at IS NULL),"
            " s AS (INSERT INTO sessions (id, account_id, client_id, token_hash, expires_at)"
            " SELECT $3, a.id, $4, $5, clock_timestamp() + interval '30 days' FROM a RETURNING "
            "created_at)"
@@ -112,7 +100,7 @@ static const pg_statement_t s_refresh = {
            " AND s.expires_at > clock_timestamp()"
            " AND a.id = s.account_id AND a.disabled_at IS NULL"
            " RETURNING s.created_at, a.handle, a.id, s.token_hash = $3, s.ended_at IS NOT NULL,"
-           " s.rotates, s.successor",
+           " s.rotates, s.successor, a.email, a.email_verified, a.attributes::text",
     .param_count = 4,
     .types = s_refresh_types,
     .binary_results = true,

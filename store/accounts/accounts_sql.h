@@ -16,9 +16,11 @@ enum {
     REFRESH_ROTATED,
     REFRESH_ENDED,
     REFRESH_ROTATES,
-    REFRESH_SUCCESSOR
+    REFRESH_SUCCESSOR,
+    REFRESH_EMAIL,
+    REFRESH_EMAIL_VERIFIED,
+    REFRESH_ATTRIBUTES
 };
-enum { FOUND_ID, FOUND_PASSWORD_HASH };
 enum { ME_CREATED_AT, ME_HANDLE, ME_EMAIL };
 
 /* How a transaction is to be run. */
@@ -43,6 +45,7 @@ typedef struct {
     const char *folded; /* account_fold */
     const char *email;  /* NULL: none */
     const char *password_hash;
+    const uint8_t *srp_verifier; /* sealed (srp_secrets.h), NULL: none */
 } account_row_t;
 
 /* Makes both; one row. A handle that somebody has violates this constraint. */
@@ -51,11 +54,8 @@ void account_sql_sign_up(const account_run_t *run,
                          const account_row_t *account,
                          const session_row_t *session);
 
-/* The account that may sign in under the folded handle: one row, or none. */
-void account_sql_find(const account_run_t *run, const char *folded);
-
-/* Makes the session, if the account is not disabled and its password is still the one whose hash
- * was compared: one row, else none. */
+/* Makes the session, if the account is confirmed and not disabled and its password is still the one
+ * whose hash was compared: one row, else none. */
 void account_sql_sign_in(const account_run_t *run,
                          const parley_uuid_t *account,
                          const char *password_hash,

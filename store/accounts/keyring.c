@@ -237,6 +237,16 @@ const signing_key_t *keyring_signer(const keyring_t *self, int64_t now_us)
     return oldest && s_verifies(oldest, now_us) ? oldest : NULL;
 }
 
+const signing_key_t *keyring_find(const keyring_t *self, const char *kid, int64_t now_us)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        const signing_key_t *key = &self->entries[i].key;
+        if (strcmp(key->kid, kid) == 0)
+            return s_verifies(key, now_us) ? key : NULL;
+    }
+    return NULL;
+}
+
 json_t *keyring_jwks(const keyring_t *self, int64_t now_us)
 {
     json_t *keys = json_array();

@@ -66,6 +66,9 @@ err_code_t keyring_load(keyring_t *self, const keyring_row_t *rows, size_t count
 /* The key that signs at this time, or NULL while there is none. */
 const signing_key_t *keyring_signer(const keyring_t *self, int64_t now_us);
 
+/* The key of that name, if what it signed still counts at this time; else NULL. */
+const signing_key_t *keyring_find(const keyring_t *self, const char *kid, int64_t now_us);
+
 /* The public keys as a JWK set (RFC 7517), a new reference. */
 json_t *keyring_jwks(const keyring_t *self, int64_t now_us);
 

@@ -180,6 +180,11 @@ const signing_key_t *signing_keys_signer(const signing_keys_t *self)
     return keyring_signer(self->keyring, clock_unix_us());
 }
 
+const keyring_t *signing_keys_ring(const signing_keys_t *self)
+{
+    return self->keyring;
+}
+
 json_t *signing_keys_jwks(const signing_keys_t *self)
 {
     return keyring_jwks(self->keyring, clock_unix_us());

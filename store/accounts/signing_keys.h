@@ -29,6 +29,9 @@ bool signing_keys_are_ready(const signing_keys_t *self, char *reason, size_t siz
 /* The key that signs now, or NULL; valid for this turn of the loop. */
 const signing_key_t *signing_keys_signer(const signing_keys_t *self);
 
+/* All keys, to verify with; valid for this turn of the loop. */
+const keyring_t *signing_keys_ring(const signing_keys_t *self);
+
 /* The public keys as a JWK set, a new reference. */
 json_t *signing_keys_jwks(const signing_keys_t *self);
 
