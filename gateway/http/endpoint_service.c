@@ -148,6 +148,9 @@ bool endpoint_service(exchange_t *self)
     const char *service = s_find(self, allow);
     if (!*allow)
         return false;
+    if (!service && (exchange_is(self, "GET") || exchange_is(self, "HEAD")) &&
+        self->options->find_asset && self->options->find_asset(self->target.path))
+        return false; /* a page shares the path with the service */
     if (!service && exchange_is(self, "OPTIONS")) {
         exchange_reply_options(self, allow);
         return true;
@@ -167,7 +170,7 @@ bool endpoint_service(exchange_t *self)
     s_put_args(self, &args);
     if (args.failed) {
         exchange_reply_error(self, MHD_HTTP_CONTENT_TOO_LARGE, ERR_PAYLOAD_TOO_LARGE,
-                             "the request is larger than the limit of 8 MiB");
+                             "the request is too large");
     } else {
         service_request_t request = {
             .service = service,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/metrics.h"
+#include "gateway/http/aws_json.h"
 #include "gateway/http/content_coding.h"
 #include "gateway/http/graphql_error.h"
 #include "gateway/http/server_private.h"
@@ -90,8 +91,28 @@ static const char *s_error_media(const exchange_t *self, unsigned status)
         http_status_media(self->options->status_draft, self->accept.media, status));
 }
 
+/* Does the client speak AWS's JSON protocol? */
+static bool s_speaks_aws_json(const exchange_t *self)
+{
+    return exchange_header(self, "X-Amz-Target") != NULL;
+}
+
+static void
+s_reply_aws_error(exchange_t *self, unsigned status, err_code_t code, const char *message)
+{
+    buffer_t body = BUFFER_INIT(ERROR_MAX);
+    aws_json_error_write(&body, code, message);
+    exchange_reply(self, status, AWS_JSON_MEDIA,
+                   (json_slice_t){.data = body.data, .size = body.size});
+    buffer_free(&body);
+}
+
 void exchange_reply_error(exchange_t *self, unsigned status, err_code_t code, const char *message)
 {
+    if (s_speaks_aws_json(self)) {
+        s_reply_aws_error(self, status, code, message);
+        return;
+    }
     buffer_t body = BUFFER_INIT(ERROR_MAX);
     json_slice_t extensions = {.data = ""};
     if (code == ERR_UNAVAILABLE || code == ERR_TIMEOUT)
@@ -122,11 +143,15 @@ void exchange_reply_rate_limited(exchange_t *self, int64_t retry_after_ms)
     char seconds[24];
     snprintf(seconds, sizeof seconds, "%lld", (long long)((retry_after_ms + 999) / 1000));
     buffer_t body = BUFFER_INIT(ERROR_MAX);
-    rate_limits_write(&body, retry_after_ms);
+    const char *media = s_error_media(self, MHD_HTTP_TOO_MANY_REQUESTS);
+    if (s_speaks_aws_json(self)) {
+        media = AWS_JSON_MEDIA;
+        aws_json_error_write(&body, ERR_RATE_LIMITED, "too many operations, try again later");
+    } else {
+        rate_limits_write(&body, retry_after_ms);
+    }
     struct MHD_Response *response =
-        exchange_respond(self, MHD_HTTP_TOO_MANY_REQUESTS,
-                         s_error_media(self, MHD_HTTP_TOO_MANY_REQUESTS), body.data, body.size,
-                         false);
+        exchange_respond(self, MHD_HTTP_TOO_MANY_REQUESTS, media, body.data, body.size, false);
     if (response) {
         MHD_add_response_header(response, "Cache-Control", "no-store");
         MHD_add_response_header(response, "Retry-After", seconds);

@@ -3,9 +3,8 @@
 import net from 'node:net';
 
 export class Link {
-  // Where it listens, and what it passes on to: the path of a socket, or {host, port}.
-  constructor(name, listen, target) {
-    Object.assign(this, { name, listen, target, isCut: false, isStalled: false });
+  constructor(name, listenPath, targetPath) {
+    Object.assign(this, { name, listenPath, targetPath, isCut: false, isStalled: false });
     this.pairs = new Set();
     this.server = net.createServer((near) => this.#accept(near));
   }
@@ -13,7 +12,7 @@ export class Link {
   open() {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen(this.listen, resolve);
+      this.server.listen(this.listenPath, resolve);
     });
   }
 
@@ -23,7 +22,7 @@ export class Link {
       near.destroy();
       return;
     }
-    const far = net.connect(this.target);
+    const far = net.connect(this.targetPath);
     const pair = { near, far };
     this.pairs.add(pair);
     const end = () => {
