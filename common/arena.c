@@ -157,6 +157,11 @@ size_t arena_used(const arena_t *self)
     return self->used;
 }
 
+size_t arena_limit(const arena_t *self)
+{
+    return self->limit;
+}
+
 void arena_fail_after(arena_t *self, size_t count)
 {
     self->fail_after = count;

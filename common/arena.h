@@ -35,6 +35,9 @@ char *arena_vprintf(arena_t *self, const char *format, va_list args)
 /* Bytes handed out so far. */
 size_t arena_used(const arena_t *self);
 
+/* How many it hands out at most; 0: no limit. */
+size_t arena_limit(const arena_t *self);
+
 /* For tests: the count-th allocation from now on (1 = the next) and all later ones return NULL; 0
  * ends that. */
 void arena_fail_after(arena_t *self, size_t count);

@@ -42,6 +42,8 @@ static const int64_t s_latency_us[] = {50,     100,     250,     500,     1000, 
                                        500000, 1000000, 2500000, 5000000, 10000000};
 static const int64_t s_sizes[] = {1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096};
 
+static const char s_overflow[] = "overflow=\"true\"";
+
 static struct {
     family_t *first, *last;
     struct {
@@ -99,9 +101,8 @@ static metric_t *s_series(kind_t kind, const char *name, const char *help, const
     for (metric_t *metric = family->first; metric != NULL; metric = metric->next)
         if (s_labels_equal(metric->labels, labels))
             return metric;
-    static const char overflow[] = "overflow=\"true\"";
-    if (family->count >= SERIES_MAX && !s_labels_equal(labels, overflow))
-        return s_series(kind, name, help, overflow);
+    if (family->count >= SERIES_MAX && !s_labels_equal(labels, s_overflow))
+        return s_series(kind, name, help, s_overflow);
 
     size_t bounds;
     s_bounds(kind, &bounds);
@@ -136,6 +137,27 @@ metric_t *metrics_latency(const char *name, const char *help, const char *labels
 metric_t *metrics_size(const char *name, const char *help, const char *labels)
 {
     return s_series(KIND_SIZE, name, help, labels);
+}
+
+void metrics_remove(metric_t **self_p)
+{
+    metric_t *self = *self_p;
+    *self_p = NULL;
+    if (self == NULL || s_labels_equal(self->labels, s_overflow))
+        return;
+    family_t *family = self->family;
+    metric_t *before = NULL;
+    for (metric_t *at = family->first; at != self; at = at->next)
+        before = at;
+    if (before != NULL)
+        before->next = self->next;
+    else
+        family->first = self->next;
+    if (family->last == self)
+        family->last = before;
+    family->count--;
+    free(self->labels);
+    free(self);
 }
 
 void metric_add(metric_t *self, int64_t value)

@@ -21,6 +21,10 @@ metric_t *metrics_latency(const char *name, const char *help, const char *labels
 /* Buckets of powers of two from 1 to 4,096. */
 metric_t *metrics_size(const char *name, const char *help, const char *labels);
 
+/* Forgets one series, which nobody else may hold, and leaves NULL: what it counts is gone (an
+ * address, say). Accepts NULL in *self_p; the series that the overflow shares stays. */
+void metrics_remove(metric_t **self_p);
+
 void metric_add(metric_t *self, int64_t value);
 void metric_inc(metric_t *self);
 void metric_set(metric_t *self, int64_t value);

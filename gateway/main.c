@@ -231,7 +231,9 @@ static bool s_start_bus(gateway_t *self, err_t *err)
     if (!self->services)
         return false;
     services_listen(self->services, &listener, self);
-    self->feed = feed_new(self->loop, self->services, &FEED_LIMITS_DEFAULT);
+    feed_limits_t limits = FEED_LIMITS_DEFAULT;
+    limits.call_ms = (uint32_t)options->call_timeout_ms;
+    self->feed = feed_new(self->loop, self->services, &limits);
     return true;
 }
 
@@ -307,6 +309,8 @@ static bool s_start(gateway_t *self, err_t *err)
         .limits = s_limits(options),
         .introspection = !options->no_introspection,
         .call_timeout_ms = options->call_timeout_ms,
+        .operation_timeout_ms = options->operation_timeout_ms,
+        .max_variables_bytes = (size_t)options->max_variables_bytes,
         .cache_documents = (size_t)options->max_documents,
         .cache_bytes = (size_t)options->max_documents_bytes,
         .persisted = {.max_bytes = (size_t)options->max_persisted_bytes,

@@ -4,6 +4,7 @@
 
 #include "common/json.h"
 #include "store/message.h"
+#include "store/room.h"
 
 /* The member, or NULL if it is absent or null. */
 static const json_t *s_get(const json_t *args, const char *name)
@@ -56,6 +57,59 @@ bool arguments_room(const json_t *args, text_t *room, refusal_t *refusal)
     if (s_has_control(*room))
         return REFUSE(refusal, "room", "room must not contain control characters");
     return true;
+}
+
+bool arguments_private_room(const json_t *args, text_t *room, refusal_t *refusal)
+{
+    if (!arguments_room(args, room, refusal))
+        return false;
+    if (!room_is_private(room->data, room->size))
+        return REFUSE(refusal, "room",
+                      "only rooms whose name begins with " ROOM_PRIVATE " have members");
+    return true;
+}
+
+/* A string that must be given, with at most so many bytes and characters. */
+static bool s_name(const json_t *args,
+                   const char *name,
+                   size_t bytes_max,
+                   size_t chars_max,
+                   text_t *text,
+                   refusal_t *refusal)
+{
+    if (!s_text(args, name, text, refusal))
+        return false;
+    if (!text->data)
+        return REFUSE(refusal, name, "%s must be given", name);
+    if (text->size == 0 || text->size > bytes_max ||
+        utf8_length(text->data, text->size) > chars_max)
+        return REFUSE(refusal, name, "%s must have 1 to %zu characters", name, chars_max);
+    if (s_has_control(*text))
+        return REFUSE(refusal, name, "%s must not contain control characters", name);
+    return true;
+}
+
+bool arguments_handle(const json_t *args, text_t *handle, refusal_t *refusal)
+{
+    return s_name(args, "handle", HANDLE_BYTES_MAX, HANDLE_BYTES_MAX, handle, refusal);
+}
+
+bool arguments_title(const json_t *args, text_t *title, refusal_t *refusal)
+{
+    return s_name(args, "title", ROOM_BYTES_MAX, ROOM_CHARS_MAX, title, refusal);
+}
+
+bool arguments_role(const json_t *args, text_t *role, refusal_t *refusal)
+{
+    static const char *const roles[] = {"OWNER", "MODERATOR", "MEMBER"};
+    if (!s_text(args, "role", role, refusal))
+        return false;
+    if (!role->data)
+        *role = (text_t){"MEMBER", 6};
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++)
+        if (strcmp(role->data, roles[i]) == 0)
+            return true;
+    return REFUSE(refusal, "role", "role must be OWNER, MODERATOR or MEMBER");
 }
 
 bool arguments_body(const json_t *args, text_t *body, refusal_t *refusal)

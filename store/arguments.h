@@ -10,7 +10,13 @@
 #include "common/err.h"
 #include "common/uuid.h"
 
-enum { BODY_BYTES_MAX = 64 * 1024, FILTER_BYTES_MAX = 4096, PAGE_MAX = 500, PAGE_DEFAULT = 100 };
+enum {
+    BODY_BYTES_MAX = 64 * 1024,
+    FILTER_BYTES_MAX = 4096,
+    PAGE_MAX = 500,
+    PAGE_DEFAULT = 100,
+    HANDLE_BYTES_MAX = 256
+};
 
 #define ROOM_DEFAULT "lobby"
 
@@ -31,6 +37,19 @@ typedef struct {
 
 /* room: 1 … 128 characters, no control characters; absent: ROOM_DEFAULT. */
 bool arguments_room(const json_t *args, text_t *room, refusal_t *refusal);
+
+/* room: one whose name begins with ROOM_PRIVATE; it must be given. */
+bool arguments_private_room(const json_t *args, text_t *room, refusal_t *refusal);
+
+/* handle: 1 … HANDLE_BYTES_MAX bytes, no control characters: of an account or of whom another
+ * issuer vouches for. */
+bool arguments_handle(const json_t *args, text_t *handle, refusal_t *refusal);
+
+/* role: OWNER, MODERATOR or MEMBER; absent: MEMBER. */
+bool arguments_role(const json_t *args, text_t *role, refusal_t *refusal);
+
+/* title: 1 … ROOM_CHARS_MAX characters, no control characters. */
+bool arguments_title(const json_t *args, text_t *title, refusal_t *refusal);
 
 /* body: 1 byte … 64 KiB, no NUL. */
 bool arguments_body(const json_t *args, text_t *body, refusal_t *refusal);

@@ -13,6 +13,7 @@ enum { BATCH_MAX = 256 };
 /* items[i]->seq and created_us are set when the batch was committed. */
 typedef struct {
     message_t *items[BATCH_MAX];
+    const char *accounts[BATCH_MAX]; /* of their senders: room_caller_account */
     int count;
     /* Made by batch_layout. */
     int leader[BATCH_MAX]; /* index of the first item of the same (room, id): itself, unless it is a

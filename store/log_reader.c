@@ -11,6 +11,7 @@
 #include "store/pg_array.h"
 #include "store/read_task.h"
 #include "store/reader_sql.h"
+#include "store/room_event.h"
 
 enum {
     REPLAY_BYTES = 4 * 1024 * 1024,
@@ -100,11 +101,16 @@ static void s_print_replay(task_t *task, const PGresult *rows)
         message_from_row(&message, rows, i, REPLAY_MESSAGE);
         buffer_put_str(out, i > 0 ? ",{\"seq\":" : "{\"seq\":");
         buffer_put_uint(out, message.seq);
-        buffer_put_str(out, ",\"type\":");
-        buffer_put_json_string(out, PQgetvalue(rows, i, REPLAY_TYPE),
-                               (size_t)PQgetlength(rows, i, REPLAY_TYPE));
+        const char *type = PQgetvalue(rows, i, REPLAY_TYPE);
+        size_t type_size = (size_t)PQgetlength(rows, i, REPLAY_TYPE);
+        if (room_event_is_revoke(type, type_size)) {
+            buffer_put_str(out, ",\"kind\":\"revoke\"");
+        } else {
+            buffer_put_str(out, ",\"type\":");
+            buffer_put_json_string(out, type, type_size);
+        }
         buffer_put_str(out, ",\"payload\":");
-        message_print(out, &message, &base);
+        room_event_print(out, type, type_size, &message, &base);
         buffer_put_char(out, '}');
     }
     buffer_put_str(out, "]}");

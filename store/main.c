@@ -22,6 +22,8 @@
 #include "store/log_reader.h"
 #include "store/publisher.h"
 #include "store/reader.h"
+#include "store/rooms/room_changes.h"
+#include "store/rooms/room_lists.h"
 #include "store/starts.h"
 #include "store/tail_reader.h"
 #include "store/writer.h"
@@ -46,7 +48,8 @@ static const char s_usage[] =
     "  epoch new     after a restore from a backup: expire all cursors";
 
 typedef struct {
-    const char *database_url, *bus, *events, *keys, *admin, *issuer, *pool_id, *client_id;
+    const char *database_url, *bus, *events, *announce_events, *keys, *admin, *issuer, *pool_id,
+        *client_id;
     const char *log_level, *log_format, *node;
     const char *fixed_code;
     int64_t readers, delay_after, failures_per_minute, sign_ups_per_minute;
@@ -62,6 +65,8 @@ static const config_option_t s_config[] = {
      false},
     {"events", CONFIG_STRING, &s_options.events, "tcp://*:5556", 0, 0, "ENDPOINT",
      "where gateways listen", false},
+    {"announce-events", CONFIG_STRING, &s_options.announce_events, NULL, 0, 0, "ENDPOINT",
+     "what they are told of it, if a proxy or NAT lies between", false},
     {"keys", CONFIG_STRING, &s_options.keys, NULL, 0, 0, "DIR",
      "folder of master.key and the bus keys", false},
     {"plain-tcp", CONFIG_FLAG, &s_options.plain_tcp, NULL, 0, 0, NULL,
@@ -108,6 +113,8 @@ typedef struct {
     starts_t *starts;
     reader_t *reader;
     log_reader_t *log_reader;
+    room_changes_t *room_changes;
+    room_lists_t *room_lists;
     accounts_t *accounts;
     admin_t *admin;
     loop_timer_t *watch, *drain;
@@ -220,8 +227,12 @@ static void s_print_manifest(void *arg, buffer_t *out)
     s_put_member(out, "incarnation", self->incarnation);
     s_put_member(out, "version", PARLEY_VERSION);
     buffer_put_str(out, ready ? ",\"ready\":true" : ",\"ready\":false");
-    s_put_member(out, "events", s_options.events);
-    buffer_put_str(out, ",\"idempotent\":[\"Mutation.createMessage\"],\"routes\":");
+    s_put_member(out, "events",
+                 s_options.announce_events ? s_options.announce_events : s_options.events);
+    buffer_put_str(out, ",\"idempotent\":[\"Mutation.createMessage\"");
+    for (const store_handler_t *change = room_changes_handlers; change->field; change++)
+        buffer_printf(out, ",\"%s\"", change->field);
+    buffer_put_str(out, "],\"routes\":");
     endpoint_print_routes(self->endpoint, out);
     if (database_is_ready(self->database, NULL, 0)) {
         s_put_member(out, "epoch", database_epoch(self->database));
@@ -334,8 +345,12 @@ static err_code_t s_start(store_t *self, err_t *err)
     self->starts = starts_new(self->loop, self->database);
     self->reader = reader_new(self->database, self->early, self->tails, self->starts);
     self->log_reader = log_reader_new(self->database, self->early);
+    self->room_changes = room_changes_new(self->loop, self->database, self->publisher);
+    self->room_lists = room_lists_new(self->database, self->early);
     endpoint_add(self->endpoint, writer_handlers, self->writer);
     endpoint_add(self->endpoint, reader_handlers, self->reader);
+    endpoint_add(self->endpoint, room_changes_handlers, self->room_changes);
+    endpoint_add(self->endpoint, room_lists_handlers, self->room_lists);
     endpoint_add(self->endpoint, accounts_handlers(self->accounts), self->accounts);
     self->watch = loop_timer_new(self->loop, s_on_watch, self);
     self->drain = loop_timer_new(self->loop, s_on_drain, self);
@@ -355,6 +370,7 @@ static void s_end(store_t *self)
     loop_timer_destroy(&self->drain);
     if (self->reader) {
         writer_stop(self->writer);
+        room_changes_stop(self->room_changes);
         early_calls_stop(self->early);
         tail_reader_stop(self->tails);
         starts_stop(self->starts);
@@ -369,6 +385,8 @@ static void s_end(store_t *self)
     writer_destroy(&self->writer);
     reader_destroy(&self->reader);
     log_reader_destroy(&self->log_reader);
+    room_changes_destroy(&self->room_changes);
+    room_lists_destroy(&self->room_lists);
     tail_reader_destroy(&self->tails);
     starts_destroy(&self->starts);
     early_calls_destroy(&self->early);

@@ -60,7 +60,7 @@ struct publisher {
 
 /* ---- frames ---- */
 
-/* Topic and record of one EVENT. payload NULL: a head. */
+/* Topic and record of one EVENT. payload NULL: a head; type NULL: a revoke. */
 static void s_publish(publisher_t *self,
                       const char *room,
                       size_t room_size,
@@ -86,14 +86,18 @@ static void s_publish(publisher_t *self,
     buffer_put_str(out, epoch);
     buffer_put_str(out, "\",\"seq\":");
     buffer_put_uint(out, seq);
-    buffer_put_str(out, payload ? ",\"kind\":\"data\",\"incarnation\":\""
-                                : ",\"kind\":\"head\",\"incarnation\":\"");
+    buffer_put_str(out, !payload ? ",\"kind\":\"head\",\"incarnation\":\""
+                        : type   ? ",\"kind\":\"data\",\"incarnation\":\""
+                                 : ",\"kind\":\"revoke\",\"incarnation\":\"");
     buffer_put_str(out, self->incarnation);
     buffer_put_char(out, '"');
-    if (payload) {
+    if (type) {
         buffer_put_str(out, ",\"type\":\"");
         buffer_put_str(out, type);
-        buffer_put_str(out, "\",\"payload\":");
+        buffer_put_char(out, '"');
+    }
+    if (payload) {
+        buffer_put_str(out, ",\"payload\":");
         buffer_put(out, payload, payload_size);
     }
     buffer_put_char(out, '}');
@@ -304,6 +308,16 @@ void publisher_event(publisher_t *self,
     metric_inc(self->metric_events);
     heads_schedule_touch(self->schedule, room, room_size, clock_mono_us());
     s_tick_on(self);
+}
+
+void publisher_revoke(publisher_t *self,
+                      const char *room,
+                      size_t room_size,
+                      uint64_t seq,
+                      const char *payload,
+                      size_t payload_size)
+{
+    publisher_event(self, room, room_size, seq, NULL, payload, payload_size);
 }
 
 void publisher_head(publisher_t *self, const char *room, size_t room_size)

@@ -30,6 +30,14 @@ void publisher_event(publisher_t *self,
                      const char *payload,
                      size_t payload_size);
 
+/* The same for an event of kind revoke; it has no type. */
+void publisher_revoke(publisher_t *self,
+                      const char *room,
+                      size_t room_size,
+                      uint64_t seq,
+                      const char *payload,
+                      size_t payload_size);
+
 /* The room's head is to be read and published: somebody may have missed what is in the log. Now,
  * and again later. */
 void publisher_head(publisher_t *self, const char *room, size_t room_size);

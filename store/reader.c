@@ -11,6 +11,7 @@
 #include "store/message.h"
 #include "store/read_task.h"
 #include "store/reader_sql.h"
+#include "store/room.h"
 
 enum { RESULT_BYTES_MAX = 12 * 1024 * 1024 };
 
@@ -27,6 +28,7 @@ typedef struct {
     read_task_t read;
     reader_t *reader;
     text_t room; /* borrowed from the call */
+    bool is_private;
     /* What is to be checked against the head. */
     bool has_after, has_before;
     uint64_t after, before;
@@ -103,6 +105,8 @@ static void s_print_page(task_t *task, const PGresult *rows)
     cursor_base_t base = message_cursor_base(task->read.epoch, task->room.data, task->room.size);
     message_t message = {.room = task->room.data, .room_size = task->room.size};
     int count = PQntuples(rows);
+    if (count == 1 && PQgetisnull(rows, 0, 0))
+        count = 0; /* an empty page of a private room */
     buffer_t *out = store_call_begin(task->read.call);
     size_t begun = out->size;
     buffer_put_char(out, '[');
@@ -117,19 +121,32 @@ static void s_print_page(task_t *task, const PGresult *rows)
     store_call_done(task->read.call);
 }
 
-/* rows: of reader_sql_head, none if nobody ever wrote to the room. */
-static bool s_check_page(task_t *task, const PGresult *rows)
+/* rows: of a statement that has head and first in two columns, from column on; none if nobody ever
+ * wrote to the room. */
+static bool s_check_ends(task_t *task, const PGresult *rows, int column)
 {
-    bool is_there = PQntuples(rows) == 1;
-    return s_check_cursors(task, is_there ? (uint64_t)pg_bigint(rows, 0, 0) : 0,
-                           is_there ? (uint64_t)pg_bigint(rows, 0, 1) : 1);
+    bool is_there = PQntuples(rows) > 0;
+    return s_check_cursors(task, is_there ? (uint64_t)pg_bigint(rows, 0, column) : 0,
+                           is_there ? (uint64_t)pg_bigint(rows, 0, column + 1) : 1);
+}
+
+/* Is the page to be shown? If not, the call is failed. */
+static bool s_check_page(task_t *task, const pg_outcome_t *outcome)
+{
+    if (read_task_failed(&task->read, outcome))
+        return false;
+    if (!task->is_private)
+        return outcome->count == 1 || s_check_ends(task, outcome->results[1], 0);
+    if (PQntuples(outcome->results[0]) > 0)
+        return s_check_ends(task, outcome->results[0], PRIVATE_PAGE_HEAD);
+    room_refuse(task->read.call);
+    return false;
 }
 
 static void s_on_page(void *arg, const pg_outcome_t *outcome)
 {
     task_t *task = arg;
-    if (read_task_failed(&task->read, outcome) ||
-        (outcome->count > 1 && !s_check_page(task, outcome->results[1]))) {
+    if (!s_check_page(task, outcome)) {
         free(task);
         return;
     }
@@ -142,9 +159,11 @@ static void s_on_page(void *arg, const pg_outcome_t *outcome)
 
 static void s_send_page(task_t *task, const page_arguments_t *page)
 {
+    const store_call_t *call = task->read.call;
     char after[8], before[8], limit[8];
     buffer_t pattern = BUFFER_INIT(2 * FILTER_BYTES_MAX + 8);
     bool filtered = page->filter.data != NULL;
+    bool checks_head = !task->is_private && (task->has_after || task->has_before);
     pg_put_int64(task->has_after ? (int64_t)task->after : -1, after);
     pg_put_int64(task->has_before ? (int64_t)task->before : INT64_MAX, before);
     pg_put_int64(page->limit, limit);
@@ -153,17 +172,29 @@ static void s_send_page(task_t *task, const page_arguments_t *page)
     pg_param_t room = PG_BINARY(task->room.data, task->room.size);
     const pg_param_t params[] = {room, PG_BINARY(after, 8), PG_BINARY(before, 8),
                                  PG_BINARY(limit, 8), PG_TEXT(pattern.data)};
+    const pg_param_t private_params[] = {
+        room,
+        PG_TEXT(call->handle ? call->handle : ""),
+        PG_TEXT(room_caller_account(call)),
+        params[1],
+        params[2],
+        params[3],
+        params[4],
+    };
     /* The head is read after the page: a cursor of a message that the page could show is never too
      * new. */
-    const pg_step_t steps[] = {
+    pg_step_t steps[] = {
         {.statement = reader_sql_page(page->forward, filtered), .params = params},
         {.statement = &reader_sql_head, .params = &room},
     };
+    if (task->is_private)
+        steps[0] = (pg_step_t){.statement = reader_sql_private_page(page->forward, filtered),
+                               .params = private_params};
     reader_t *self = task->reader;
     metric_inc(filtered ? self->metric_filters : self->metric_pages);
     pg_link_t *link = filtered ? database_filter(self->database) : database_reader(self->database);
-    pg_link_read_steps(link, steps, task->has_after || task->has_before ? 2 : 1,
-                       task->read.call->deadline_ms, s_on_page, task);
+    pg_link_read_steps(link, steps, checks_head ? 2 : 1, task->read.call->deadline_ms, s_on_page,
+                       task);
     buffer_free(&pattern);
 }
 
@@ -184,13 +215,15 @@ static void s_get_messages(void *arg, store_call_t *call)
         s_reject(call, &refusal);
         return;
     }
-    bool is_tail = s_is_tail(&page);
+    bool is_private = room_is_private(room.data, room.size);
+    bool is_tail = s_is_tail(&page) && !is_private;
     if (is_tail && tail_reader_take(self->tails, call, room, page.limit, s_get_messages, self))
         return;
     task_t *task = s_begin(self, call, s_get_messages);
     if (!task)
         return;
     task->room = room;
+    task->is_private = is_private;
     task->forward = page.forward;
     task->tail_limit = is_tail ? page.limit : 0;
     task->after_argument = "after";
@@ -209,6 +242,11 @@ static void s_get_messages(void *arg, store_call_t *call)
 
 /* ---- Subscription.addMessage ---- */
 
+/* head was read in the snapshot in which the caller was let in. All changes of a private room's
+ * members are events of the room, so he is a member as of this seq: a revoke at or below it was
+ * made up for by an invitation, and each one beyond it ends the subscription, since the gateway
+ * passes every seq beyond it, whether live or by REPLAY (proto/bus.md 4.4). So no removal slips in
+ * between this answer and the subscription's start. */
 static void s_print_start(task_t *task, uint64_t head)
 {
     buffer_t *out = store_call_begin(task->read.call);
@@ -230,23 +268,29 @@ static void s_print_start(task_t *task, uint64_t head)
 static void s_on_start(void *arg, const pg_outcome_t *outcome, uint64_t head, uint64_t first)
 {
     task_t *task = arg;
-    if (!read_task_failed(&task->read, outcome) && s_check_cursors(task, head, first))
-        s_print_start(task, head);
+    if (!read_task_failed(&task->read, outcome)) {
+        if (task->start.is_closed)
+            room_refuse(task->read.call);
+        else if (s_check_cursors(task, head, first))
+            s_print_start(task, head);
+    }
     free(task);
 }
 
-static void s_add_message(void *arg, store_call_t *call)
+static void s_subscribe(void *arg, store_call_t *call)
 {
     reader_t *self = arg;
     start_arguments_t start;
     text_t room;
     refusal_t refusal;
-    if (!arguments_room(call->args, &room, &refusal) ||
-        !arguments_start(call->args, call->resume, &start, &refusal)) {
+    bool is_right = strcmp(call->field, "Subscription.roomChanges") == 0
+                        ? arguments_private_room(call->args, &room, &refusal)
+                        : arguments_room(call->args, &room, &refusal);
+    if (!is_right || !arguments_start(call->args, call->resume, &start, &refusal)) {
         s_reject(call, &refusal);
         return;
     }
-    task_t *task = s_begin(self, call, s_add_message);
+    task_t *task = s_begin(self, call, s_subscribe);
     if (!task)
         return;
     task->room = room;
@@ -262,7 +306,8 @@ static void s_add_message(void *arg, store_call_t *call)
 }
 
 const store_handler_t reader_handlers[] = {{"Query.getMessages", s_get_messages},
-                                           {"Subscription.addMessage", s_add_message},
+                                           {"Subscription.addMessage", s_subscribe},
+                                           {"Subscription.roomChanges", s_subscribe},
                                            {NULL, NULL}};
 
 /* ---- life ---- */

@@ -1,6 +1,7 @@
 #include "store/reader_sql.h"
 
 #include "store/message.h"
+#include "store/room.h"
 
 #define PAGE_SQL(condition, order)                                                                 \
     "SELECT " MESSAGE_COLUMNS " FROM messages WHERE room=$1 AND type='createMessage' AND seq>$2"   \
@@ -18,6 +19,32 @@ static const pg_statement_t s_pages[2][2] = {
 const pg_statement_t *reader_sql_page(bool forward, bool filtered)
 {
     return &s_pages[forward][filtered];
+}
+
+/* It begins with the member: an outsider's question ends at the same index entry that is not there,
+ * whether the room is or not. */
+#define MEMBER_OF_ROOM " FROM room_members b JOIN rooms r ON r.room=b.room"
+#define IS_CALLER " WHERE b.acts_as=$2 AND b.account=$3 AND b.room=$1"
+#define PRIVATE_PAGE_SQL(condition, order)                                                         \
+    "SELECT m.seq, m.id, m.handle, m.body, m.created_at, r.last_seq, r.first_seq" MEMBER_OF_ROOM   \
+    " LEFT JOIN LATERAL (SELECT * FROM messages e WHERE e.room=b.room AND e.type='createMessage'"  \
+    " AND e.seq>$4 AND e.seq<$5" condition " ORDER BY e.seq " order                                \
+    " LIMIT $6) m ON true" IS_CALLER " ORDER BY m.seq " order
+
+static const Oid s_private_types[] = {PG_TEXT_TYPE, PG_TEXT_TYPE, PG_TEXT_TYPE, PG_INT8,
+                                      PG_INT8,      PG_INT8,      PG_TEXT_TYPE};
+static const pg_statement_t s_private_pages[2][2] = {
+    {{"private_back", PRIVATE_PAGE_SQL("", "DESC"), 6, s_private_types, true},
+     {"private_back_filter", PRIVATE_PAGE_SQL(" AND body_matches(e.body, $7)", "DESC"), 7,
+      s_private_types, true}},
+    {{"private_forward", PRIVATE_PAGE_SQL("", "ASC"), 6, s_private_types, true},
+     {"private_forward_filter", PRIVATE_PAGE_SQL(" AND body_matches(e.body, $7)", "ASC"), 7,
+      s_private_types, true}},
+};
+
+const pg_statement_t *reader_sql_private_page(bool forward, bool filtered)
+{
+    return &s_private_pages[forward][filtered];
 }
 
 static const Oid s_tails_types[] = {PG_TEXT_ARRAY, PG_INT8_ARRAY};
@@ -69,11 +96,24 @@ const pg_statement_t reader_sql_heads = {
     " ORDER BY u.o",
     1, s_texts, true};
 
+static const Oid s_starts_types[] = {PG_TEXT_ARRAY, PG_TEXT_ARRAY, PG_TEXT_ARRAY};
+const pg_statement_t reader_sql_starts = {
+    "starts",
+    "SELECT coalesce(r.last_seq,0)::bigint, coalesce(r.first_seq,1)::bigint,"
+    " starts_with(u.room,'" ROOM_PRIVATE "') AND " ROOM_MEMBER_SQL(
+        "u.room", "u.handle", "u.account") " IS NULL"
+                                           " FROM unnest($1::text[],$2::text[],$3::text[]) WITH "
+                                           "ORDINALITY u(room,handle,account,o)"
+                                           " LEFT JOIN rooms r ON r.room=u.room COLLATE \"C\""
+                                           " ORDER BY u.o",
+    3, s_starts_types, true};
+
 const pg_statement_t reader_sql_begin = {"settle_begin", "BEGIN", 0, NULL, true};
 const pg_statement_t reader_sql_settle = {
     "settle",
-    "INSERT INTO rooms AS r (room)"
-    " SELECT u.x FROM unnest($1::text[]) WITH ORDINALITY u(x,o) ORDER BY o"
+    "INSERT INTO rooms AS r (room, guarded)"
+    " SELECT u.x, starts_with(u.x, '" ROOM_PRIVATE
+    "') FROM unnest($1::text[]) WITH ORDINALITY u(x,o) ORDER BY o"
     " ON CONFLICT (room) DO UPDATE SET last_seq=r.last_seq"
     " RETURNING r.room, r.last_seq, r.first_seq",
     1, s_texts, true};

@@ -10,6 +10,12 @@
  * Rows: MESSAGE_COLUMNS, forward oldest first, else newest first. */
 const pg_statement_t *reader_sql_page(bool forward, bool filtered);
 
+/* Pages of a private room: $1 room, $2 handle and $3 account of the caller, $4 after, $5 before, $6
+ * limit, with a filter $7 pattern. No row: the caller is no member. Else MESSAGE_COLUMNS, head and
+ * first; one row with a null seq if the page is empty. One snapshot. */
+const pg_statement_t *reader_sql_private_page(bool forward, bool filtered);
+enum { PRIVATE_PAGE_HEAD = 5, PRIVATE_PAGE_FIRST = 6 };
+
 /* What the log has beyond the ends of tails: $1 rooms, $2 their seqs. Rows: room, type,
  * MESSAGE_COLUMNS; by room and seq; at most TAILS_ROWS_MAX a room. */
 extern const pg_statement_t reader_sql_tails;
@@ -27,6 +33,10 @@ extern const pg_statement_t reader_sql_replay_last;
 
 /* $1 rooms: head and first of each, in the order given. */
 extern const pg_statement_t reader_sql_heads;
+
+/* $1 rooms, $2 handles and $3 accounts of callers: head and first of each in the order given, and
+ * whether it is private and that caller no member. One snapshot. */
+extern const pg_statement_t reader_sql_starts;
 
 /* For heads that wait for writers: begin; $1 rooms in byte order: locks them as a writer does and
  * returns head and first of each; and rollback, so that nothing is written. */

@@ -1,6 +1,8 @@
 #include "store/starts.h"
 
+#include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <utlist.h>
 
 #include "common/clock.h"
@@ -8,15 +10,17 @@
 #include "store/message.h"
 #include "store/pg_array.h"
 #include "store/reader_sql.h"
+#include "store/room.h"
 
 enum {
-    STARTS_MAX = 1000, /* of one statement */
+    STARTS_MAX = 4000, /* of one statement */
+    IDENTITY_BYTES_MAX = ROOM_BYTES_MAX,
     ARRAY_MAX = STARTS_MAX * (ROOM_BYTES_MAX + 16) + 64,
     TICK_MS = 50,
     DEADLINE_MARGIN_MS = 150, /* for the answer's way back */
     /* The more came with the last statement, the more are waited for before the next. */
     PACE_US = 1000, /* for each of them */
-    PACE_MAX_US = 200000,
+    PACE_MAX_US = 300000,
 };
 
 struct starts {
@@ -96,6 +100,7 @@ static void s_on_heads(void *arg, const pg_outcome_t *outcome)
     DL_FOREACH_SAFE(list, start, next)
     {
         DL_DELETE(list, start);
+        start->is_closed = rows && pg_bool(rows, row, 2);
         if (rows)
             start->fn(start->arg, outcome, (uint64_t)pg_bigint(rows, row, 0),
                       (uint64_t)pg_bigint(rows, row, 1));
@@ -106,16 +111,25 @@ static void s_on_heads(void *arg, const pg_outcome_t *outcome)
     s_ask_soon(self);
 }
 
+/* A handle or account; nobody's is empty. One that is too long for the arrays is no member's. */
+static void s_add_text(pg_array_t *array, const char *text)
+{
+    size_t size = text ? strlen(text) : 0;
+    pg_array_add(array, text ? text : "", size <= IDENTITY_BYTES_MAX ? size : 0);
+}
+
 static void s_ask(void *arg)
 {
     starts_t *self = arg;
     self->ask_deferred = false;
     if (self->asked || !self->waiting || self->stopped)
         return;
-    pg_array_t rooms;
+    pg_array_t rooms, handles, accounts;
     start_t *start, *next;
     int64_t deadline_ms = 0;
     pg_array_init(&rooms, PG_TEXT_TYPE, ARRAY_MAX);
+    pg_array_init(&handles, PG_TEXT_TYPE, ARRAY_MAX);
+    pg_array_init(&accounts, PG_TEXT_TYPE, ARRAY_MAX);
     DL_FOREACH_SAFE(self->waiting, start, next)
     {
         if (rooms.count == STARTS_MAX)
@@ -123,16 +137,22 @@ static void s_ask(void *arg)
         DL_DELETE(self->waiting, start);
         DL_APPEND(self->asked, start);
         pg_array_add(&rooms, start->room.data, start->room.size);
+        s_add_text(&handles, start->read.call->handle);
+        s_add_text(&accounts, room_caller_account(start->read.call));
         if (deadline_ms == 0 || start->read.call->deadline_ms < deadline_ms)
             deadline_ms = start->read.call->deadline_ms;
     }
     int64_t pace_us = ((int64_t)rooms.count - 1) * PACE_US;
     self->next_us = clock_mono_us() + (pace_us < PACE_MAX_US ? pace_us : PACE_MAX_US);
-    const pg_param_t params[] = {pg_array_param(&rooms)};
-    pg_link_read(database_reader(self->database), &reader_sql_heads, params, deadline_ms,
+    assert(!rooms.bytes.failed && !handles.bytes.failed && !accounts.bytes.failed);
+    const pg_param_t params[] = {pg_array_param(&rooms), pg_array_param(&handles),
+                                 pg_array_param(&accounts)};
+    pg_link_read(database_reader(self->database), &reader_sql_starts, params, deadline_ms,
                  s_on_heads, self);
     metric_inc(self->metric_queries);
     pg_array_free(&rooms);
+    pg_array_free(&handles);
+    pg_array_free(&accounts);
     s_ask_soon(self); /* the timer, for those that are left */
 }
 

@@ -1,6 +1,6 @@
-/* store/starts.h: where the log ends when a subscription begins. However many begin at once, one
- * statement at a time reads the heads for all that came before it: ten thousand clients that come
- * back together cost a handful of statements. Owned by main; loop thread only. */
+/* store/starts.h: where the log ends when a subscription begins, and whether it may. However many
+ * begin at once, one statement at a time reads the heads for all that came before it: ten thousand
+ * clients that come back together cost a handful of statements. Owned by main; loop thread only. */
 #ifndef PARLEY_STORE_STARTS_H
 #define PARLEY_STORE_STARTS_H
 
@@ -16,6 +16,7 @@ typedef struct start {
     struct start *prev, *next;
     read_task_t read; /* initialised */
     text_t room;      /* borrowed from the call */
+    bool is_closed; /* set before fn: by that snapshot the caller is no member of a private room */
     /* head is the room's last seq in a snapshot taken after starts_read, first the first one still
      * kept; both count only if outcome->code is ERR_OK. Called once. */
     void (*fn)(void *arg, const pg_outcome_t *outcome, uint64_t head, uint64_t first);

@@ -11,6 +11,7 @@
 #include "store/arguments.h"
 #include "store/batch.h"
 #include "store/fault.h"
+#include "store/room.h"
 #include "store/writer_sql.h"
 
 enum {
@@ -28,6 +29,7 @@ typedef struct post {
     struct post *prev, *next;
     store_call_t *call;
     message_t message;
+    const char *account; /* room_caller_account */
     size_t bytes;
     bool maybe_done; /* it was in a batch whose outcome is unknown */
     bool careful;    /* its room is guarded, or it may be stored already */
@@ -44,6 +46,7 @@ struct writer {
     post_t *posts[BATCH_MAX];
     bool is_fresh[BATCH_MAX]; /* of a leader: it was inserted now, not found */
     bool is_found[BATCH_MAX];
+    bool is_secret[BATCH_MAX]; /* of a leader: found, but its sender is to know of no such room */
     int64_t sent_us;
     int batch_limit; /* smaller than BATCH_MAX while a bad row is looked for */
     bool busy, kick_deferred, stopped;
@@ -116,6 +119,27 @@ static void s_answer(store_call_t *call, const buffer_t *payload)
     store_call_answer(call, payload->data, payload->size);
 }
 
+/* Answers a call whose message is stored. False: it is the other one's of two who named the same
+ * id, and whether he may know of the room was not asked: he has to try for himself. */
+static bool s_answer_stored(writer_t *self, int index, int leader)
+{
+    const message_t *message = &self->posts[leader]->message;
+    store_call_t *call = self->posts[index]->call;
+    if (strlen(call->handle) == message->handle_size &&
+        memcmp(call->handle, message->handle, message->handle_size) == 0) {
+        s_answer(call, &self->payload);
+        return true;
+    }
+    if (index != leader && room_is_private(message->room, message->room_size))
+        return false;
+    if (self->is_secret[leader])
+        room_refuse(call);
+    else
+        store_call_fail(call, ERR_CONFLICT, "\"argument\":\"messageId\"",
+                        "messageId names a message of somebody else in this room");
+    return true;
+}
+
 /* The batch is in the log. For each leader: its event, if it is new, and answers to all that sent
  * it. */
 static void s_finish_batch(writer_t *self)
@@ -143,15 +167,8 @@ static void s_finish_batch(writer_t *self)
         /* The leader last: the message's strings live in its call. */
         for (int j = self->batch.count - 1; j >= i; j--) {
             post_t *same = self->posts[j];
-            if (!same || self->batch.leader[j] != i)
+            if (!same || self->batch.leader[j] != i || !s_answer_stored(self, j, i))
                 continue;
-            const char *handle = same->call->handle;
-            if (strlen(handle) == message->handle_size &&
-                memcmp(handle, message->handle, message->handle_size) == 0)
-                s_answer(same->call, &self->payload);
-            else
-                store_call_fail(same->call, ERR_CONFLICT, "\"argument\":\"messageId\"",
-                                "messageId names a message of somebody else in this room");
             self->posts[j] = NULL;
             if (j != i)
                 free(same);
@@ -188,8 +205,8 @@ static void s_requeue(writer_t *self, bool maybe_done, bool careful)
         loop_timer_start(self->tick, TICK_MS, TICK_MS);
 }
 
-/* Rows begin with room, id, seq, created_at. With stored, handle and body follow: of who was first.
- */
+/* Rows begin with room, id, seq, created_at. With stored, handle and body follow, of who was first,
+ * and whether who sends it now may know of it. */
 static void s_take_rows(writer_t *self, const PGresult *rows, bool stored)
 {
     for (int row = 0; row < PQntuples(rows); row++) {
@@ -207,6 +224,7 @@ static void s_take_rows(writer_t *self, const PGresult *rows, bool stored)
             message->handle_size = (size_t)PQgetlength(rows, row, 4);
             message->body = PQgetvalue(rows, row, 5);
             message->body_size = (size_t)PQgetlength(rows, row, 5);
+            self->is_secret[index] = !pg_bool(rows, row, 6);
         } else {
             self->is_fresh[index] = true;
         }
@@ -289,6 +307,22 @@ static void s_on_fast(void *arg, const pg_outcome_t *outcome)
     s_end_batch(self);
 }
 
+/* Leaders that are neither new nor there were refused by their rooms, and so were their senders'
+ * repetitions. The same message by somebody else has not been tried. */
+static void s_refuse_rest(writer_t *self)
+{
+    for (int i = self->batch.count - 1; i >= 0; i--) {
+        post_t *post = self->posts[i];
+        int leader = self->batch.leader[i];
+        if (!post || self->is_found[leader] ||
+            strcmp(post->call->handle, self->posts[leader]->call->handle) != 0)
+            continue;
+        self->posts[i] = NULL;
+        room_refuse(post->call);
+        free(post);
+    }
+}
+
 static void s_on_careful(void *arg, const pg_outcome_t *outcome)
 {
     writer_t *self = arg;
@@ -300,21 +334,17 @@ static void s_on_careful(void *arg, const pg_outcome_t *outcome)
         s_take_rows(self, outcome->results[WRITER_CAREFUL_NEW], false);
         s_take_rows(self, outcome->results[WRITER_CAREFUL_ALL], true);
         s_finish_batch(self);
-        for (int i = 0; i < self->batch.count; i++)
-            if (self->posts[i]) { /* neither new nor there: refused by the room */
-                store_call_fail(self->posts[i]->call, ERR_FORBIDDEN, NULL,
-                                "the room is closed to you");
-                free(self->posts[i]);
-                self->posts[i] = NULL;
-            }
+        s_refuse_rest(self);
+        s_requeue(self, false, true);
     }
     s_end_batch(self);
 }
 
 /* ---- batches ---- */
 
-/* Moves up to batch_limit posts of one kind (all careful, or none) from the queue into the batch.
- */
+/* Moves up to batch_limit posts of one kind (all careful, or none) from the queue into the batch,
+ * past those of the other kind: messages of a private room are all careful, and those of an open
+ * one are only at the queue's head, so no message overtakes another one of its room. */
 static void s_fill_batch(writer_t *self, bool *careful, int64_t *deadline_ms)
 {
     size_t bytes = 0;
@@ -334,13 +364,14 @@ static void s_fill_batch(writer_t *self, bool *careful, int64_t *deadline_ms)
         if (self->batch.count == self->batch_limit || bytes + post->bytes > BATCH_BYTES_MAX)
             break;
         if (post->careful != *careful)
-            break;
+            continue;
         s_dequeue(self, post);
         bytes += post->bytes;
         int index = self->batch.count++;
         self->posts[index] = post;
         self->batch.items[index] = &post->message;
-        self->is_fresh[index] = self->is_found[index] = false;
+        self->batch.accounts[index] = post->account;
+        self->is_fresh[index] = self->is_found[index] = self->is_secret[index] = false;
         if (post->call->deadline_ms > *deadline_ms)
             *deadline_ms = post->call->deadline_ms;
     }
@@ -415,6 +446,8 @@ static void s_create_message(void *arg, store_call_t *call)
     if (!post)
         abort();
     post->call = call;
+    post->account = room_caller_account(call);
+    post->careful = room_is_private(room.data, room.size);
     post->bytes = body.size + room.size + sizeof *post;
     post->message = (message_t){.room = room.data,
                                 .room_size = room.size,

@@ -1,10 +1,12 @@
 #include "store/writer_sql.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "store/arguments.h"
 #include "store/fault.h"
 #include "store/pg_array.h"
+#include "store/room.h"
 
 /* Ceiling of one parameter: bodies of the largest batch. */
 enum { ARRAY_MAX = BATCH_MAX * (BODY_BYTES_MAX + 64) };
@@ -32,45 +34,63 @@ static const pg_statement_t s_fast = {
     .binary_results = true,
 };
 
-/* $1 distinct rooms in byte order. */
-static const Oid s_lock_types[] = {PG_TEXT_ARRAY};
+/* All three: $1 rooms $2 ids $3 handles $4 accounts, the second also $5 bodies, per message. Rooms
+ * are locked in byte order. */
+static const Oid s_careful_types[] = {PG_TEXT_ARRAY, PG_UUID_ARRAY, PG_TEXT_ARRAY, PG_TEXT_ARRAY,
+                                      PG_TEXT_ARRAY};
+#define IS_PRIVATE(room) "starts_with(" room ",'" ROOM_PRIVATE "')"
+#define IS_MEMBER ROOM_MEMBER_SQL("i.room", "i.handle", "i.account")
+#define STORED_SEQ "(SELECT m.seq FROM messages m WHERE m.room=i.room AND m.id=i.id)"
+
 static const pg_statement_t s_lock = {
     .name = "write_lock",
-    .sql = "INSERT INTO rooms AS r (room) SELECT u.x FROM unnest($1::text[]) WITH ORDINALITY u(x,o)"
-           " ORDER BY o ON CONFLICT (room) DO UPDATE SET last_seq=r.last_seq",
-    .param_count = 1,
-    .types = s_lock_types,
+    .sql = "INSERT INTO rooms AS r (room,guarded) SELECT w.room," IS_PRIVATE(
+        "w.room") " FROM ("
+                  " SELECT DISTINCT i.room COLLATE \"C\" AS room"
+                  "  FROM unnest($1::text[],$2::uuid[],$3::text[],$4::text[]) "
+                  "i(room,id,handle,account)"
+                  "  WHERE NOT " IS_PRIVATE("i.room") " OR " IS_MEMBER " OR " STORED_SEQ
+                                                      " IS NOT NULL) w"
+                                                      " ORDER BY w.room ON CONFLICT (room) DO "
+                                                      "UPDATE SET last_seq=r.last_seq",
+    .param_count = 4,
+    .types = s_careful_types,
     .binary_results = true,
 };
 
-/* $1 rooms $2 ids $3 handles $4 bodies per message. Rights that hang on the room are to be tested
- * in `fresh`: after the duplicates are out, under the lock. */
-static const Oid s_careful_types[] = {PG_TEXT_ARRAY, PG_UUID_ARRAY, PG_TEXT_ARRAY, PG_TEXT_ARRAY};
+/* `fresh`: after the duplicates are out, the rights; both under the lock. A row that the statement
+ * before locked is of this transaction (xmin), and no other one counts: a room that came into being
+ * between the two is not there. */
 static const pg_statement_t s_careful = {
     .name = "write_careful",
     .sql = "WITH fresh AS MATERIALIZED ("
            " SELECT i.*, row_number() OVER w AS n, count(*) OVER (PARTITION BY room) AS k"
-           " FROM unnest($1::text[],$2::uuid[],$3::text[],$4::text[])"
-           "  WITH ORDINALITY i(room,id,handle,body,ord)"
-           " WHERE (SELECT m.seq FROM messages m WHERE m.room=i.room AND m.id=i.id) IS NULL"
+           " FROM unnest($1::text[],$2::uuid[],$3::text[],$4::text[],$5::text[])"
+           "  WITH ORDINALITY i(room,id,handle,account,body,ord)"
+           " WHERE " STORED_SEQ " IS NULL"
+           "  AND (SELECT NOT r.guarded OR " IS_MEMBER " FROM rooms r WHERE r.room=i.room"
+           "   AND r.xmin=pg_current_xact_id()::xid)"
            " WINDOW w AS (PARTITION BY room ORDER BY ord)),"
            " cnt AS (UPDATE rooms r SET last_seq=r.last_seq+f.k FROM fresh f WHERE r.room=f.room"
            "  AND f.n=1 RETURNING r.room,r.last_seq-f.k AS base,clock_timestamp() AS at)"
            " INSERT INTO messages(room,seq,id,handle,body,created_at)"
            " SELECT f.room,c.base+f.n,f.id,f.handle,f.body,c.at FROM fresh f JOIN cnt c USING(room)"
            " RETURNING room,id,seq,created_at",
-    .param_count = 4,
+    .param_count = 5,
     .types = s_careful_types,
     .binary_results = true,
 };
 
-static const Oid s_stored_types[] = {PG_TEXT_ARRAY, PG_UUID_ARRAY};
 static const pg_statement_t s_stored = {
     .name = "write_stored",
-    .sql = "SELECT m.room,m.id,m.seq,m.created_at,m.handle,m.body"
-           " FROM unnest($1::text[],$2::uuid[]) i(room,id) JOIN messages m USING(room,id)",
-    .param_count = 2,
-    .types = s_stored_types,
+    .sql = "SELECT m.room,m.id,m.seq,m.created_at,"
+           " CASE m.type WHEN 'createMessage' THEN m.handle ELSE '' END,m.body,"
+           " NOT " IS_PRIVATE("i.room") " OR " IS_MEMBER " IS TRUE"
+                                        " FROM unnest($1::text[],$2::uuid[],$3::text[],$4::text[]) "
+                                        "i(room,id,handle,account)"
+                                        " JOIN messages m ON m.room=i.room AND m.id=i.id",
+    .param_count = 4,
+    .types = s_careful_types,
     .binary_results = true,
 };
 
@@ -127,7 +147,7 @@ s_run_faulty(pg_link_t *link, pg_param_t *params, int64_t deadline_ms, pg_done_f
 
 /* The parameters of a batch: repetitions are left out. */
 typedef struct {
-    pg_array_t rooms, ids, handles, bodies, backs, distinct, counts;
+    pg_array_t rooms, ids, handles, accounts, bodies, backs, distinct, counts;
 } arrays_t;
 
 static void s_fill(arrays_t *self, const batch_t *batch)
@@ -135,6 +155,7 @@ static void s_fill(arrays_t *self, const batch_t *batch)
     pg_array_init(&self->rooms, PG_TEXT_TYPE, ARRAY_MAX);
     pg_array_init(&self->ids, PG_UUID, ARRAY_MAX);
     pg_array_init(&self->handles, PG_TEXT_TYPE, ARRAY_MAX);
+    pg_array_init(&self->accounts, PG_TEXT_TYPE, ARRAY_MAX);
     pg_array_init(&self->bodies, PG_TEXT_TYPE, ARRAY_MAX);
     pg_array_init(&self->backs, PG_INT8, ARRAY_MAX);
     pg_array_init(&self->distinct, PG_TEXT_TYPE, ARRAY_MAX);
@@ -146,6 +167,7 @@ static void s_fill(arrays_t *self, const batch_t *batch)
         pg_array_add(&self->rooms, item->room, item->room_size);
         pg_array_add(&self->ids, item->id.bytes, sizeof item->id.bytes);
         pg_array_add(&self->handles, item->handle, item->handle_size);
+        pg_array_add(&self->accounts, batch->accounts[i], strlen(batch->accounts[i]));
         pg_array_add(&self->bodies, item->body, item->body_size);
         pg_array_add_int64(&self->backs, batch->back[i]);
     }
@@ -162,6 +184,7 @@ static void s_free(arrays_t *self)
     pg_array_free(&self->rooms);
     pg_array_free(&self->ids);
     pg_array_free(&self->handles);
+    pg_array_free(&self->accounts);
     pg_array_free(&self->bodies);
     pg_array_free(&self->backs);
     pg_array_free(&self->distinct);
@@ -190,13 +213,13 @@ void writer_sql_careful(
 {
     arrays_t arrays;
     s_fill(&arrays, batch);
-    pg_param_t distinct[] = {pg_array_param(&arrays.distinct)};
     pg_param_t params[] = {pg_array_param(&arrays.rooms), pg_array_param(&arrays.ids),
-                           pg_array_param(&arrays.handles), pg_array_param(&arrays.bodies)};
+                           pg_array_param(&arrays.handles), pg_array_param(&arrays.accounts),
+                           pg_array_param(&arrays.bodies)};
     pg_step_t steps[] = {
-        {.statement = &s_lock, .params = distinct},
+        {.statement = &s_lock, .params = params},
         {.statement = &s_careful, .params = params},
-        {.statement = &s_stored, .params = params}, /* its two are the first two */
+        {.statement = &s_stored, .params = params},
     };
     pg_link_run(link, steps, 3, deadline_ms, fn, arg);
     s_free(&arrays);

@@ -18,13 +18,22 @@
 enum { WRITER_FAST_ROWS = 0, WRITER_CAREFUL_NEW = 1, WRITER_CAREFUL_ALL = 2 };
 
 /* One statement. Its rows: room, id, seq, created_at of what was inserted; messages of guarded
- * rooms are not among them and have to go by CAREFUL. */
+ * rooms are not among them, leave no hole, and have to go by CAREFUL. */
 void writer_sql_fast(
     pg_link_t *link, const batch_t *batch, int64_t deadline_ms, pg_done_fn fn, void *arg);
 
-/* Three statements in one transaction: locks; insert what is new (rows as above, result
- * WRITER_CAREFUL_NEW); and all messages of the batch, new or not (result WRITER_CAREFUL_ALL: room,
- * id, seq, created_at, handle, body). */
+/* Three statements in one transaction: locks; insert what is new and may be there (rows as above,
+ * result WRITER_CAREFUL_NEW); and all messages of the batch that are there, new or not (result
+ * WRITER_CAREFUL_ALL: room, id, seq, created_at, handle, body, whether the sender may know of it).
+ * An id that the log uses for something else comes with an empty handle.
+ *
+ * Guarded rooms. Whether the sender is a member is asked under the room's lock, which who removes
+ * him holds too, and after the look-up of duplicates: a message that another store committed before
+ * the removal is answered as stored and not as refused. Rooms of which a sender is no member are
+ * not locked for his sake: a room that is busy would answer an outsider later than one that is not
+ * there. That is no loss: if by the first statement's snapshot he is no member and the message is
+ * not stored, then a removal was committed before it, and the message neither before that nor,
+ * unless he is invited again, after it. */
 void writer_sql_careful(
     pg_link_t *link, const batch_t *batch, int64_t deadline_ms, pg_done_fn fn, void *arg);
 

@@ -153,8 +153,10 @@ static void s_on_hello_answer(instance_t *self, const bus_record_t *record)
     if (err.code != ERR_OK && is_news)
         log_error("service refused", log_str("service", self->name),
                   log_str("endpoint", self->endpoint), log_str("reason", err.text), LOG_END);
-    if (err.code != ERR_OK)
-        return; /* counts as unanswered; what was there before stays */
+    if (err.code != ERR_OK) { /* counts as unanswered; what was there before stays */
+        self->vtable->on_state(self);
+        return;
+    }
     self->hello_is_answered = true;
     self->hello_ticks = 0;
     if (manifest != NULL)
@@ -289,6 +291,7 @@ static void s_on_connected(void *arg)
     self->has_manifest_body = false;
     s_send_hello(self, true);
     loop_timer_start(self->timer, TICK_MS, TICK_MS);
+    self->vtable->on_state(self);
 }
 
 /* Back to where nothing is known of the instance. */
@@ -379,17 +382,39 @@ bool instance_is_connected(const instance_t *self)
     return self->calls != NULL && link_is_connected(self->calls);
 }
 
+/* HELLO has had no answer for long. */
+static bool s_is_mute(const instance_t *self)
+{
+    return !self->hello_is_answered && self->hello_ticks >= MUTE_TICKS;
+}
+
 bool instance_is_callable(const instance_t *self)
 {
-    bool is_mute = !self->hello_is_answered && self->hello_ticks >= MUTE_TICKS;
     return instance_is_connected(self) && self->manifest != NULL && self->is_accepted &&
-           manifest_is_ready(self->manifest) && !is_mute;
+           manifest_is_ready(self->manifest) && !s_is_mute(self);
 }
 
 bool instance_is_live(const instance_t *self)
 {
     return self->manifest != NULL && (manifest_events(self->manifest) == NULL ||
                                       (self->events != NULL && link_is_connected(self->events)));
+}
+
+circuit_state_t instance_state(const instance_t *self)
+{
+    if (!instance_is_connected(self))
+        return CIRCUIT_DOWN;
+    if (self->manifest == NULL && self->has_manifest_body)
+        return CIRCUIT_REFUSED;
+    if (s_is_mute(self))
+        return CIRCUIT_SUSPECT;
+    if (self->manifest == NULL)
+        return CIRCUIT_JOINING;
+    if (!self->is_accepted)
+        return CIRCUIT_REFUSED;
+    if (!manifest_is_ready(self->manifest))
+        return CIRCUIT_UNREADY;
+    return instance_is_live(self) ? CIRCUIT_UP : CIRCUIT_JOINING;
 }
 
 static link_t *s_open_calls(instance_t *self, err_t *err)
@@ -431,6 +456,7 @@ instance_t *instance_new(const instance_options_t *options,
     self->dropped = metrics_counter("parley_bus_unknown_answers_total",
                                     "Answers that nobody waits for (late, repeated)", labels.data);
     buffer_free(&labels);
+    circuit_open(&self->circuit, name, endpoint);
     self->calls = s_open_calls(self, err);
     if (self->calls == NULL)
         instance_destroy(&self);
@@ -450,6 +476,7 @@ void instance_destroy(instance_t **self_p)
     loop_timer_destroy(&self->retry);
     arena_destroy(&self->arena);
     buffer_free(&self->out);
+    circuit_close(&self->circuit);
     free(self);
 }
 

@@ -17,6 +17,7 @@
 #include "common/list.h"
 #include "common/loop.h"
 #include "common/metrics.h"
+#include "gateway/bus/circuit.h"
 #include "gateway/bus/link.h"
 #include "gateway/bus/manifest.h"
 #include "gateway/bus/service_list.h"
@@ -55,6 +56,7 @@ struct instance {
     bool is_accepted, was_up;
     bool is_vanished; /* its address is no longer one of the host's */
     bool is_restart_wanted;
+    circuit_t circuit;
     /* What it was made with. */
     uint32_t id;
     loop_t *loop;
@@ -104,6 +106,7 @@ bool instance_is_callable(const instance_t *self);
 /* Events come from it (or it has none to give). */
 bool instance_is_live(const instance_t *self);
 bool instance_is_connected(const instance_t *self);
+circuit_state_t instance_state(const instance_t *self);
 /* Is there room for a record of this size? */
 bool instance_has_room(const instance_t *self, size_t size);
 /* Appends a record; it leaves with the others at the end of the turn (on_flushed). */

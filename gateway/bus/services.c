@@ -64,6 +64,7 @@ static void s_on_state(instance_t *instance)
     bool is_up = s_is_up(instance);
     bool has_changed = is_up != instance->was_up;
     instance->was_up = is_up;
+    circuit_set(&instance->circuit, instance_state(instance));
     s_count(service);
     for (size_t i = 0; has_changed && i < self->listener_count; i++)
         if (self->listeners[i].fn.on_instance != NULL)

@@ -1,4 +1,5 @@
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 enum {
     NEAR_MS = 50,        /* so long before its deadline a call stops waiting for an instance */
     TIMER_MAX_MS = 1000, /* Unix time may step: look again after this */
+    FAILURE_SIZE = 128,
     FIELD_SIZE = sizeof(((service_call_t *)NULL)->field),
 };
 
@@ -97,14 +99,22 @@ static void s_fail(
     s_finish(call, outcome, &answer);
 }
 
+static outcome_t s_refused_outcome(err_code_t code)
+{
+    return code == ERR_UNAVAILABLE ? OUTCOME_UNAVAILABLE
+           : code == ERR_TIMEOUT   ? OUTCOME_TIMEOUT
+                                   : OUTCOME_LIMIT;
+}
+
 static void s_fail_refused(void *arg)
 {
     services_t *self = arg;
     self->is_failing = false;
     for (list_node_t *node; (node = list_first(&self->failed)) != NULL;) {
         service_call_t *call = LIST_ITEM(node, service_call_t, node);
-        s_fail(call, call->failure_code == ERR_UNAVAILABLE ? OUTCOME_UNAVAILABLE : OUTCOME_LIMIT,
-               call->failure_code, call->failure, false);
+        char text[FAILURE_SIZE]; /* the sentence may live in the call */
+        snprintf(text, sizeof text, "%s", call->failure);
+        s_fail(call, s_refused_outcome(call->failure_code), call->failure_code, text, false);
     }
 }
 
@@ -327,6 +337,15 @@ static service_call_t *s_new_call(services_t *self,
     return call;
 }
 
+/* The sentence lives in the record, which is not going to be sent. */
+static const char *s_crowd(const services_t *self, service_call_t *call)
+{
+    buffer_clear(&call->record);
+    buffer_printf(&call->record, "%zu calls to the service are in flight; the limit is %zu%c",
+                  (size_t)call->service->in_flight, (size_t)self->max_in_flight, 0);
+    return call->record.data;
+}
+
 /* record is complete: off it goes. */
 static service_call_t *s_launch(services_t *self, service_call_t *call, const char *series)
 {
@@ -338,7 +357,9 @@ static service_call_t *s_launch(services_t *self, service_call_t *call, const ch
     if (call->record.failed)
         s_refuse(self, call, ERR_PAYLOAD_TOO_LARGE, "the call is larger than 16 MiB");
     else if (call->service->in_flight > self->max_in_flight)
-        s_refuse(self, call, ERR_LIMIT_EXCEEDED, "too many calls to the service are in flight");
+        s_refuse(self, call, ERR_LIMIT_EXCEEDED, s_crowd(self, call));
+    else if (call->deadline_ms - NEAR_MS <= clock_unix_ms())
+        s_refuse(self, call, ERR_TIMEOUT, "there is no time left for the call");
     else
         s_dispatch(call);
     s_arm(self);

@@ -68,8 +68,12 @@ void graves_empty(graves_t *self)
     self->capacity = 0;
 }
 
-static void s_bury_bytes(graves_t *self, shared_bytes_t *bytes)
+void graves_bury_bytes(graves_t *self, shared_bytes_t **bytes_p)
 {
+    shared_bytes_t *bytes = *bytes_p;
+    *bytes_p = NULL;
+    if (bytes == NULL)
+        return;
     if (self->count == self->capacity) {
         self->capacity = self->capacity > 0 ? self->capacity * 2 : 64;
         self->bytes = realloc(self->bytes, self->capacity * sizeof(shared_bytes_t *));
@@ -165,13 +169,12 @@ void event_set_rendered(event_t *self, uint32_t index, shared_bytes_t **bytes_p)
 
 size_t event_drop_rendered(event_t *self, uint32_t index, graves_t *graves)
 {
-    shared_bytes_t *bytes = event_rendered(self, index);
+    const shared_bytes_t *bytes = event_rendered(self, index);
     if (bytes == NULL)
         return 0;
     size_t size = shared_bytes_size(bytes);
-    self->rendered[index] = NULL;
     self->rendered_bytes -= size;
-    s_bury_bytes(graves, bytes);
+    graves_bury_bytes(graves, &self->rendered[index]);
     return size;
 }
 

@@ -66,6 +66,8 @@ void event_set_rendered(event_t *self, uint32_t index, shared_bytes_t **bytes_p)
  */
 size_t event_drop_rendered(event_t *self, uint32_t index, graves_t *graves);
 size_t event_drop_all_rendered(event_t *self, graves_t *graves);
+/* Takes *bytes_p, which may be NULL: what is read in this turn may be. */
+void graves_bury_bytes(graves_t *self, shared_bytes_t **bytes_p);
 /* Takes the event. */
 void event_bury(event_t **self_p, graves_t *graves);
 /* For one that nobody has seen. */

@@ -12,7 +12,8 @@ const feed_limits_t FEED_LIMITS_DEFAULT = {.ring_events = 1024,
                                            .ring_bytes = 4 * 1024 * 1024,
                                            .rings_bytes = 256 * 1024 * 1024,
                                            .slice = 256,
-                                           .idle_ms = 30000};
+                                           .idle_ms = 30000,
+                                           .call_ms = 10000};
 
 enum { RENDERED_MAX = 17 * 1024 * 1024 };
 
@@ -76,6 +77,7 @@ feed_service_t *feed_service(feed_t *self, const char *name)
     service->feed = self;
     alarm_init(&service->settle, s_on_settle, service);
     replays_open(&service->replays, self);
+    list_init(&service->render_queue);
     service->up_count = services_instances(self->services, name, service->up, FEED_INSTANCES_MAX);
     service->next = self->service_list;
     self->service_list = service;
@@ -154,6 +156,8 @@ static void s_open_metrics(feed_t *self)
     self->metrics.subscribers = metrics_gauge("parley_feed_subscribers", "Subscriptions", NULL);
     self->metrics.catching_up =
         metrics_gauge("parley_feed_catching_up", "Subscriptions that wait for older events", NULL);
+    self->metrics.rendering = metrics_gauge(
+        "parley_feed_rendering", "Events whose rendering waits for calls to services", NULL);
 }
 
 feed_t *feed_new(loop_t *loop, services_t *services, const feed_limits_t *limits)
@@ -309,8 +313,7 @@ subscriber_t *feed_subscribe(feed_t *self,
     if (subscriber == NULL)
         abort();
     list_init(&subscriber->node);
-    subscriber->group =
-        group_get(stream, subscription->rights != NULL ? subscription->rights : "", execution_p);
+    subscriber->group = group_get(stream, subscription, execution_p);
     subscriber->vtable = vtable;
     subscriber->arg = arg;
     s_set_start(subscriber, subscription, is_new);

@@ -26,6 +26,7 @@ typedef struct {
     size_t rings_bytes;   /* … and 256 MiB of all: with many streams each keeps its share */
     uint32_t slice;       /* 256 subscribers between two looks at the sockets */
     uint32_t idle_ms;     /* 30,000: an unused stream is unsubscribed after that */
+    uint32_t call_ms;     /* 10,000: deadline of a call that an event's rendering needs */
 } feed_limits_t;
 
 extern const feed_limits_t FEED_LIMITS_DEFAULT;
@@ -59,6 +60,9 @@ typedef struct {
     const char *rights; /* part of the group: equal rights see equal events; "" if all do */
     const char *handle; /* whom a revoke ends that names a handle; NULL: no such one does */
     const char *sub;    /* the same for one that names a `sub` */
+    /* Who asks, for calls that an event's rendering needs (proto/bus.md 4.1, without claims), or
+     * empty. Groups that need calls are of one identity. */
+    json_slice_t identity;
 } feed_subscription_t;
 
 /* The service's answer to Subscription.x (proto/bus.md 4.4) read into out, whose strings live in

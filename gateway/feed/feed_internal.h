@@ -3,10 +3,12 @@
  *   feed ─▶ service (who of its instances is up) and streams
  *   stream ─▶ ring of events, early ones behind a hole, members (which instances are live for it),
  *             groups, pages of older events, waiting subscribers
- *   group ─▶ one execution, which renders; its waiting subscribers
+ *   group ─▶ one execution, which renders; its waiting subscribers; if rendering needs calls to
+ *             services: the rendering, one event at a time, and who waits for it
  *   subscriber ─▶ a cursor, in at most one list: of those who wait for its stream to be live
- *             (pending), for an event (its group's waiting), for a page or a seek, or who have
- *             something to take (the feed's ready). In none: it has stopped by itself.
+ *             (pending), for an event (its group's waiting), for its rendering, for a page or a
+ *             seek, or who have something to take (the feed's ready). In none: it has stopped by
+ *             itself.
  */
 #ifndef PARLEY_GATEWAY_FEED_FEED_INTERNAL_H
 #define PARLEY_GATEWAY_FEED_FEED_INTERNAL_H
@@ -42,6 +44,8 @@ enum {
     FEED_SEEK_ROUNDS = 2000,             /* … in at most so many requests */
     FEED_RING_LEAST_BYTES = 32 * 1024,   /* a stream's share of feed_limits_t.rings_bytes */
     FEED_EARLY_MAX = 1024,               /* events kept behind a hole */
+    FEED_RENDER_CALLS_MAX = 256,         /* calls of events under way at once to one service */
+    FEED_AWAY_MS = 250, /* deadline of a call to a service that was away the last time */
 };
 
 typedef struct stream stream_t;
@@ -63,12 +67,14 @@ struct subscriber {
     bool is_bounded; /* it starts at `granted` at the latest */
     bool is_active;
     bool is_catching_up; /* waits for a page */
+    bool is_rendering;   /* waits for its event's rendering */
 };
 
 struct feed_group {
     UT_hash_handle hh;
     stream_t *stream;
     gql_execution_t *execution;
+    struct rendering *rendering; /* NULL: needs no calls */
     list_t waiting;
     size_t uses;              /* subscribers and seeks */
     uint64_t last_taken_gone; /* seq of the newest event that it takes and that left the ring */
@@ -204,6 +210,9 @@ typedef struct feed_service {
     size_t up_count;
     alarm_t settle; /* the second HEADS after a loss */
     replays_t replays;
+    list_t render_queue; /* calls of events that wait for their turn */
+    size_t render_calls; /* under way */
+    bool is_away;        /* so ended the last of them */
     char name[];
 } feed_service_t;
 
@@ -271,6 +280,8 @@ void stream_on_heads(stream_t *self, uint64_t head, uint64_t first, uint64_t kno
 void stream_on_heads_failed(stream_t *self);
 /* A service said so when it granted a subscription. */
 void stream_raise_head(stream_t *self, uint64_t head);
+/* The event of that seq from the ring (*page_p is NULL) or a page; NULL if it is in none. */
+event_t *stream_event(stream_t *self, uint64_t seq, page_t **page_p);
 void stream_on_instance(stream_t *self, uint32_t instance, bool up);
 /* No subscription of it can go on: all end with this when they have taken what is in the ring. */
 void stream_expire(stream_t *self, end_t end);
@@ -287,11 +298,46 @@ int64_t feed_backoff_ms(unsigned failures);
 /* ---- groups ---- */
 
 /* Takes *execution_p. One more use. */
-group_t *group_get(stream_t *stream, const char *rights, gql_execution_t **execution_p);
+group_t *group_get(stream_t *stream, const feed_subscription_t *who, gql_execution_t **execution_p);
 void group_unuse(group_t *self);
 bool group_takes(const group_t *self, const event_t *event);
+/* Can group_render be asked for it? If not, rendering_wait is to be. */
+bool group_has_rendered(const group_t *self, const event_t *event);
 /* The event as this group sees it; page is where it lies (NULL: in the ring). Borrowed. */
 shared_bytes_t *group_render(group_t *self, event_t *event, page_t *page);
+/* It was rendered elsewhere: keeps it at the event, if that is still there. A reference for the
+ * caller. */
+shared_bytes_t *group_keep_rendered(group_t *self, uint64_t seq, const buffer_t *text);
+/* Whatever was rendered will be rendered again. */
+void group_forget_rendered(group_t *self);
+
+/* ---- events whose rendering needs calls ---- */
+
+typedef struct render_call render_call_t;
+
+typedef struct rendering {
+    group_t *group;
+    list_t waiters;       /* subscribers, longest waiting first */
+    list_t calls;         /* of the event under way */
+    uint64_t seq;         /* of the event under way; 0: none is */
+    shared_bytes_t *last; /* the newest one, until somebody takes it: others may push it out */
+    uint64_t last_seq;
+    bool is_going_on;
+    bool is_lacking;  /* for the event under way a service was away */
+    bool has_lacking; /* and for the one before */
+    size_t identity_size;
+    char identity[];
+} rendering_t;
+
+/* The identity is copied. */
+rendering_t *rendering_new(group_t *group, json_slice_t identity);
+/* Cancels its calls. Nobody waits any more. Accepts NULL in *self_p. */
+void rendering_destroy(rendering_t **self_p);
+/* The subscriber, which is in no list, becomes ready when the event behind its cursor is rendered.
+ */
+void rendering_wait(subscriber_t *subscriber);
+/* Renders what is waited for, if nothing is under way. */
+void rendering_go_on(rendering_t *self);
 
 /* ---- the feed ---- */
 
@@ -314,7 +360,7 @@ struct feed {
     struct {
         metric_t *deliveries, *renders, *gaps_found, *gaps_filled, *events, *repeated, *pokes,
             *reconnects, *went_back, *expired, *ended;
-        metric_t *streams, *groups, *subscribers, *catching_up;
+        metric_t *streams, *groups, *subscribers, *catching_up, *rendering;
     } metrics;
 };
 

@@ -19,7 +19,8 @@ static uint32_t s_free_index(stream_t *stream)
     return index;
 }
 
-static group_t *s_new(stream_t *stream, const char *key, gql_execution_t *execution)
+static group_t *
+s_new(stream_t *stream, const char *key, gql_execution_t *execution, json_slice_t identity)
 {
     size_t size = strlen(key) + 1;
     group_t *self = calloc(1, sizeof *self + size);
@@ -37,27 +38,48 @@ static group_t *s_new(stream_t *stream, const char *key, gql_execution_t *execut
     stream->feed->counts.groups++;
     metric_add(stream->feed->metrics.groups, 1);
     stream_use(stream);
+    if (gql_execution_event_needs_calls(execution))
+        self->rendering = rendering_new(self, identity);
     return self;
 }
 
-group_t *group_get(stream_t *stream, const char *rights, gql_execution_t **execution_p)
+/* What services answer may depend on who asks. */
+static char *s_key(const feed_subscription_t *who, const gql_execution_t *execution)
 {
-    const char *execution_key = gql_execution_group_key(*execution_p);
-    size_t size = strlen(execution_key) + strlen(rights) + 32;
+    const char *execution_key = gql_execution_group_key(execution);
+    const char *rights = who->rights != NULL ? who->rights : "";
+    size_t identity_size = gql_execution_event_needs_calls(execution) ? who->identity.size : 0;
+    size_t size = strlen(execution_key) + strlen(rights) + identity_size + 64;
     char *key = malloc(size);
     if (key == NULL)
         abort();
-    snprintf(key, size, "%zu %s%s", strlen(rights), rights, execution_key);
+    snprintf(key, size, "%zu %zu %s%.*s%s", strlen(rights), identity_size, rights,
+             (int)identity_size, identity_size > 0 ? who->identity.data : "", execution_key);
+    return key;
+}
+
+group_t *group_get(stream_t *stream, const feed_subscription_t *who, gql_execution_t **execution_p)
+{
+    char *key = s_key(who, *execution_p);
     group_t *self = NULL;
     HASH_FIND_STR(stream->groups, key, self);
     if (self != NULL)
         gql_execution_destroy(execution_p);
     else
-        self = s_new(stream, key, *execution_p);
+        self = s_new(stream, key, *execution_p, who->identity);
     *execution_p = NULL;
     free(key);
     self->uses++;
     return self;
+}
+
+void group_forget_rendered(group_t *self)
+{
+    stream_t *stream = self->stream;
+    for (uint64_t seq = stream->ring.first; seq <= ring_last(&stream->ring); seq++)
+        stream->rendered_bytes -=
+            event_drop_rendered(ring_at(&stream->ring, seq), self->index, &stream->feed->graves);
+    pages_drop_group(stream, self->index);
 }
 
 void group_unuse(group_t *self)
@@ -67,10 +89,8 @@ void group_unuse(group_t *self)
     if (--self->uses > 0)
         return;
     assert(list_is_empty(&self->waiting));
-    for (uint64_t seq = stream->ring.first; seq <= ring_last(&stream->ring); seq++)
-        stream->rendered_bytes -=
-            event_drop_rendered(ring_at(&stream->ring, seq), self->index, &stream->feed->graves);
-    pages_drop_group(stream, self->index);
+    rendering_destroy(&self->rendering);
+    group_forget_rendered(self);
     HASH_DEL(stream->groups, self);
     stream->by_index[self->index] = NULL;
     gql_execution_destroy(&self->execution);
@@ -90,31 +110,67 @@ static void s_render_too_large(buffer_t *out, const event_t *event)
 {
     buffer_clear(out);
     buffer_printf(out,
-                  "{\"data\":null,\"errors\":[{\"message\":\"the event is too large\","
-                  "\"extensions\":{\"code\":\"LIMIT_EXCEEDED\"}}],"
+                  "{\"data\":null,\"errors\":[{\"message\":\"the event is larger than the limit of "
+                  "%zu bytes\",\"extensions\":{\"code\":\"LIMIT_EXCEEDED\"}}],"
                   "\"extensions\":{\"cursor\":\"%s\"}}",
-                  event->cursor);
+                  out->limit, event->cursor);
+}
+
+bool group_has_rendered(const group_t *self, const event_t *event)
+{
+    const rendering_t *rendering = self->rendering;
+    return rendering == NULL || event_rendered(event, self->index) != NULL ||
+           (rendering->last != NULL && rendering->last_seq == event->seq);
+}
+
+/* Keeps what was rendered at its event; page is where that lies (NULL: in the ring). Borrowed. */
+static shared_bytes_t *s_keep(group_t *self, event_t *event, page_t *page, const buffer_t *text)
+{
+    shared_bytes_t *bytes = shared_bytes_dup(text->data, text->size);
+    shared_bytes_t *kept = bytes;
+    event_set_rendered(event, self->index, &kept);
+    if (page != NULL)
+        pages_account(page, text->size);
+    else
+        stream_account(self->stream, event, text->size);
+    return bytes;
+}
+
+shared_bytes_t *group_keep_rendered(group_t *self, uint64_t seq, const buffer_t *text)
+{
+    page_t *page;
+    event_t *event = stream_event(self->stream, seq, &page);
+    metric_inc(self->stream->feed->metrics.renders);
+    if (event == NULL || event_rendered(event, self->index) != NULL)
+        return shared_bytes_dup(text->data, text->size);
+    return shared_bytes_ref(s_keep(self, event, page, text));
+}
+
+/* What services gave for it: at the event, or, if it was pushed out, what waits to be taken. */
+static shared_bytes_t *s_take_rendered(group_t *self, const event_t *event)
+{
+    rendering_t *rendering = self->rendering;
+    shared_bytes_t *bytes = event_rendered(event, self->index);
+    if (rendering == NULL || rendering->last_seq != event->seq)
+        return bytes;
+    if (bytes == NULL)
+        bytes = rendering->last;
+    graves_bury_bytes(&self->stream->feed->graves, &rendering->last);
+    return bytes;
 }
 
 shared_bytes_t *group_render(group_t *self, event_t *event, page_t *page)
 {
-    shared_bytes_t *bytes = event_rendered(event, self->index);
+    shared_bytes_t *bytes = s_take_rendered(self, event);
     if (bytes != NULL)
         return bytes;
+    assert(self->rendering == NULL);
     buffer_t *out = &self->stream->feed->rendering;
     buffer_clear(out);
     gql_execution_render(self->execution, event_payload(event), event->payload_size, event->cursor,
                          out);
     if (out->failed || out->size == 0)
         s_render_too_large(out, event);
-    size_t size = out->size;
-    bytes = shared_bytes_dup(out->data, size);
-    shared_bytes_t *kept = bytes;
-    event_set_rendered(event, self->index, &kept);
     metric_inc(self->stream->feed->metrics.renders);
-    if (page != NULL)
-        pages_account(page, size);
-    else
-        stream_account(self->stream, event, size);
-    return bytes;
+    return s_keep(self, event, page, out);
 }

@@ -365,6 +365,14 @@ void stream_on_instance(stream_t *self, uint32_t instance, bool up)
         heads_want(self, true);
 }
 
+event_t *stream_event(stream_t *self, uint64_t seq, page_t **page_p)
+{
+    *page_p = NULL;
+    if (seq > ring_last(&self->ring))
+        return NULL;
+    return seq >= self->ring.first ? ring_at(&self->ring, seq) : pages_find(self, seq, page_p);
+}
+
 /* ---- what the bus brings ---- */
 
 epoch_match_t stream_match_epoch(stream_t *self, const char *epoch)

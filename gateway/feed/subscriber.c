@@ -6,9 +6,10 @@
 
 /* What lies behind a subscriber's cursor. */
 typedef enum {
-    AHEAD_EVENT,   /* something to take */
-    AHEAD_NOTHING, /* not yet */
-    AHEAD_PAGE,    /* something, but in no ring and no page */
+    AHEAD_EVENT,     /* something to take */
+    AHEAD_NOTHING,   /* not yet */
+    AHEAD_PAGE,      /* something, but in no ring and no page */
+    AHEAD_RENDERING, /* something, but it is not rendered yet */
     AHEAD_END,
 } ahead_t;
 
@@ -47,6 +48,7 @@ static ahead_t s_look(subscriber_t *self, event_t **event, page_t **page)
     const ring_t *ring = &stream->ring;
     uint64_t seq = self->cursor + 1;
     *page = NULL;
+    *event = NULL;
     if (self->end != END_NONE)
         return AHEAD_END;
     if (seq > ring_last(ring) || !stream->is_started)
@@ -63,7 +65,7 @@ static ahead_t s_look(subscriber_t *self, event_t **event, page_t **page)
         self->end = END_EXPIRED;
         return AHEAD_END;
     }
-    *event = pages_find(stream, seq, page);
+    *event = stream_event(stream, seq, page);
     return *event != NULL ? AHEAD_EVENT : AHEAD_PAGE;
 }
 
@@ -92,20 +94,34 @@ static ahead_t s_advance(subscriber_t *self, event_t **event, page_t **page)
             return AHEAD_END;
         }
         if (!(*event)->is_revoke && group_takes(group, *event))
-            return AHEAD_EVENT;
+            return group_has_rendered(group, *event) ? AHEAD_EVENT : AHEAD_RENDERING;
         self->cursor++;
     }
 }
 
-/* Where it belongs while there is nothing to take. */
-static void s_park(subscriber_t *self, ahead_t ahead)
+/* It waits for nothing any more. */
+static void s_unpark(subscriber_t *self)
 {
     list_remove(&self->node);
+    s_set_catching_up(self, false);
+    self->is_rendering = false;
+}
+
+/* Where it belongs while there is nothing to take; who waits for it already keeps his place. */
+static void s_park(subscriber_t *self, ahead_t ahead)
+{
+    if ((ahead == AHEAD_PAGE && self->is_catching_up) ||
+        (ahead == AHEAD_RENDERING && self->is_rendering))
+        return;
+    s_unpark(self);
     if (ahead == AHEAD_NOTHING) {
         list_append(&self->group->waiting, &self->node);
     } else if (ahead == AHEAD_PAGE) {
         s_set_catching_up(self, true);
         pages_wait(self);
+    } else if (ahead == AHEAD_RENDERING) {
+        self->is_rendering = true;
+        rendering_wait(self);
     } else {
         feed_wake_one(self); /* its turn is to end */
     }
@@ -177,8 +193,7 @@ void subscriber_visit(subscriber_t *self)
     feed_t *feed = self->group->stream->feed;
     event_t *event;
     page_t *page;
-    list_remove(&self->node);
-    s_set_catching_up(self, false);
+    s_unpark(self);
     if (!self->is_active) {
         if (!s_activate(self))
             return;
@@ -208,14 +223,11 @@ bool subscriber_next(subscriber_t *self, feed_item_t *item)
         return false;
     ahead_t ahead = s_advance(self, &event, &page);
     if (ahead != AHEAD_EVENT) {
-        if (!self->is_catching_up || ahead != AHEAD_PAGE)
-            s_park(self, ahead);
+        s_park(self, ahead);
         return false;
     }
-    if (self->is_catching_up) { /* it was asked before its turn */
-        s_set_catching_up(self, false);
-        list_remove(&self->node);
-    }
+    if (self->is_catching_up || self->is_rendering)
+        s_unpark(self); /* it was asked before its turn */
     item->bytes = group_render(self->group, event, page);
     item->seq = event->seq;
     item->cursor = event->cursor;
@@ -228,8 +240,7 @@ void subscriber_again(subscriber_t *self)
 {
     if (!self->is_active)
         return;
-    list_remove(&self->node);
-    s_set_catching_up(self, false);
+    s_unpark(self);
     feed_wake_one(self);
 }
 

@@ -218,4 +218,7 @@ void gql_execution_start_event(gql_execution_t *self,
                                const gql_host_t *host,
                                void *arg);
 
+/* Gives back the memory of the last event. Not from inside `done`. */
+void gql_execution_trim(gql_execution_t *self);
+
 #endif

@@ -170,7 +170,7 @@ bool endpoint_service(exchange_t *self)
     s_put_args(self, &args);
     if (args.failed) {
         exchange_reply_error(self, MHD_HTTP_CONTENT_TOO_LARGE, ERR_PAYLOAD_TOO_LARGE,
-                             "the request is too large");
+                             "the request is larger than the limit of 8 MiB");
     } else {
         service_request_t request = {
             .service = service,

@@ -141,8 +141,8 @@ static bool s_read_fast(graphql_request_t *self, arena_t *arena, const char *tex
             good = s_take_string(arena, value, &self->query, &self->query_size);
         else if (json_key_is(key, "operationName", 13))
             good = s_take_string(arena, value, &self->operation_name, &name_size);
-        else if (json_key_is(key, "variables", 9))
-            good = s_take_map(value, &self->root);
+        else if (json_key_is(key, "variables", 9) && (good = s_take_map(value, &self->root)))
+            self->variables_size = value.size;
         else if (json_key_is(key, "extensions", 10))
             good = s_take_map(value, &self->other);
     }

@@ -20,6 +20,7 @@ typedef struct {
     size_t query_size;          /* bytes */
     const char *operation_name; /* NULL if absent */
     const json_t *variables;    /* a map, or NULL */
+    size_t variables_size;      /* bytes of its text; 0 if it did not come as text of its own */
     const json_t *extensions;   /* a map, or NULL */
 } graphql_request_t;
 

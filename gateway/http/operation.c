@@ -1,5 +1,6 @@
 #include "gateway/http/operation.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,7 @@
 #include "gateway/http/graphql_error.h"
 #include "gateway/http/operation_metrics.h"
 
-enum { RESPONSE_ERRORS_MAX = 1024 * 1024, NAME_LOGGED_MAX = 100 };
+enum { RESPONSE_ERRORS_MAX = 1024 * 1024, NAME_LOGGED_MAX = 100, REASON_SIZE = 120 };
 
 struct runner {
     runner_options_t options;
@@ -26,6 +27,7 @@ struct pending {
     pending_t *next;
     operation_t *operation;
     uint32_t index;
+    bool is_last; /* the operation ends when this call's time does */
     service_call_t *call;
 };
 
@@ -195,7 +197,7 @@ static operation_t *s_new(runner_t *runner,
     self->runner = runner;
     self->front = caller->front;
     self->started_us = started_us;
-    self->deadline_ms = clock_unix_ms() + runner->options.call_timeout_ms;
+    self->deadline_ms = clock_unix_ms() + runner->options.operation_timeout_ms;
     self->identity = caller->identity ? identity_ref(caller->identity) : NULL;
     self->variables = json_incref((json_t *)request->variables);
     s_copy(self->request_id, sizeof self->request_id, caller->request_id);
@@ -240,6 +242,20 @@ static gql_document_t *s_find_document(runner_t *runner,
     return NULL;
 }
 
+/* Are the variables within the limit? What came as text and is short enough is not measured. */
+static bool s_check_variables(const runner_t *runner, const graphql_request_t *request, err_t *err)
+{
+    size_t limit = runner->options.max_variables_bytes;
+    if (!limit || !request->variables ||
+        (request->variables_size && request->variables_size <= limit))
+        return true;
+    size_t size = json_dumpb(request->variables, NULL, 0, JSON_COMPACT);
+    if (size > limit)
+        err_set(err, ERR_LIMIT_EXCEEDED, "the variables have %zu bytes; the limit is %zu", size,
+                limit);
+    return size <= limit;
+}
+
 operation_t *operation_prepare(runner_t *runner,
                                const graphql_request_t *request,
                                const operation_caller_t *caller,
@@ -252,6 +268,10 @@ operation_t *operation_prepare(runner_t *runner,
     gql_document_t *document = NULL;
     err_t err = ERR_INIT;
     *verdict = OPERATION_REFUSED;
+    if (!s_check_variables(runner, request, &err)) {
+        graphql_error_write_err(response, &err);
+        goto refused;
+    }
     document = s_find_document(runner, request, verdict, response);
     if (!document)
         goto refused;
@@ -313,6 +333,8 @@ s_call(operation_t *self, const gql_call_t *call, json_slice_t resume, service_a
     pending->index = call->index;
     pending->next = self->pending;
     self->pending = pending;
+    int64_t deadline_ms = clock_unix_ms() + self->runner->options.call_timeout_ms;
+    pending->is_last = deadline_ms >= self->deadline_ms;
     service_request_t request = {
         .service = call->service,
         .field = call->field,
@@ -322,11 +344,24 @@ s_call(operation_t *self, const gql_call_t *call, json_slice_t resume, service_a
         .request = self->request_id,
         .traceparent = *self->traceparent ? self->traceparent : NULL,
         .client = self->client,
-        .deadline_ms = self->deadline_ms,
+        .deadline_ms = pending->is_last ? self->deadline_ms : deadline_ms,
     };
     if (self->identity)
         request.identity = identity_json(self->identity, call->service);
     pending->call = services_call(self->runner->options.services, &request, answered, pending);
+}
+
+/* What to tell of a call that failed: if it was the operation whose time was over, that. */
+static const char *
+s_reason(const pending_t *pending, const service_answer_t *answer, char text[REASON_SIZE])
+{
+    const operation_t *self = pending->operation;
+    if (!pending->is_last || strcmp(answer->code, err_code_name(ERR_TIMEOUT)) != 0)
+        return answer->message;
+    snprintf(text, REASON_SIZE, "the operation took %lld ms; the limit is %lld ms",
+             (long long)(clock_mono_us() - self->started_us) / 1000,
+             (long long)self->runner->options.operation_timeout_ms);
+    return text;
 }
 
 static void s_on_answer(void *arg, const service_answer_t *answer)
@@ -334,13 +369,15 @@ static void s_on_answer(void *arg, const service_answer_t *answer)
     pending_t *pending = arg;
     operation_t *self = pending->operation;
     uint32_t index = pending->index;
+    char text[REASON_SIZE];
+    const char *reason = answer->ok ? NULL : s_reason(pending, answer, text);
     s_forget(pending);
     if (answer->ok) {
         gql_execution_resolve(self->execution, index, answer->json.data, answer->json.size);
         return;
     }
     gql_failure_t failure = {
-        .code = answer->code, .message = answer->message, .extensions = answer->extensions};
+        .code = answer->code, .message = reason, .extensions = answer->extensions};
     gql_execution_reject(self->execution, index, &failure);
 }
 
@@ -423,6 +460,8 @@ static void s_on_source(void *arg, const service_answer_t *answer)
 {
     pending_t *pending = arg;
     operation_t *self = pending->operation;
+    char text[REASON_SIZE];
+    const char *reason = answer->ok ? NULL : s_reason(pending, answer, text);
     s_forget(pending);
     if (answer->ok) {
         operation_result_t result = {
@@ -438,7 +477,7 @@ static void s_on_source(void *arg, const service_answer_t *answer)
         return;
     }
     buffer_t response = BUFFER_INIT(RESPONSE_ERRORS_MAX);
-    graphql_error_write(&response, answer->code, answer->message, answer->extensions);
+    graphql_error_write(&response, answer->code, reason, answer->extensions);
     s_finish_refused(self, &response);
     buffer_free(&response);
 }

@@ -24,8 +24,10 @@ typedef struct {
     services_t *services;
     gql_limits_t limits;
     bool introspection;
-    int64_t call_timeout_ms; /* an operation must be answered by then */
-    size_t cache_documents;  /* prepared documents that are kept */
+    int64_t call_timeout_ms;      /* one call to a service must be answered by then */
+    int64_t operation_timeout_ms; /* and all calls of an operation by then */
+    size_t max_variables_bytes;   /* as JSON text without blanks; 0: no limit */
+    size_t cache_documents;       /* prepared documents that are kept */
     size_t cache_bytes;
     persisted_options_t persisted;
 } runner_options_t;

@@ -324,7 +324,9 @@ static enum MHD_Result s_on_head(exchange_t *exchange, const char *method)
     exchange->cors = true;
     if (!exchange->raw_target ||
         http_target_parse(exchange->arena, exchange->raw_target, &exchange->target, &err)) {
-        exchange_reply_error(exchange, MHD_HTTP_BAD_REQUEST, ERR_BAD_USER_INPUT, err.text);
+        bool is_long = err.code == ERR_LIMIT_EXCEEDED;
+        exchange_reply_error(exchange, is_long ? MHD_HTTP_URI_TOO_LONG : MHD_HTTP_BAD_REQUEST,
+                             is_long ? err.code : ERR_BAD_USER_INPUT, err.text);
         return s_queue(exchange);
     }
     exchange->accept = http_negotiate(exchange_header(exchange, "Accept"));

@@ -308,6 +308,8 @@ static void s_on_opened(void *arg, const operation_result_t *result)
         subscription.rights = "";
         subscription.handle = result->identity ? identity_handle(result->identity) : NULL;
         subscription.sub = result->identity ? identity_sub(result->identity) : NULL;
+        subscription.identity =
+            result->identity ? identity_json(result->identity, NULL) : (json_slice_t){.data = ""};
         stream->subscriber = feed_subscribe(self->realtime->options.feed, &subscription, &execution,
                                             &subscriber_vtable, stream);
         metric_add(self->realtime->subscriptions, 1);
@@ -383,7 +385,8 @@ void session_start(session_t *self,
     uint32_t most = self->realtime->options.max_operations;
     if (self->count >= most) {
         char message[120];
-        snprintf(message, sizeof message, "more than %u operations at a time on one connection",
+        snprintf(message, sizeof message,
+                 "%u operations at a time on one connection; the limit is %u", self->count + 1,
                  most);
         session_refuse(self, id, id_size, ERR_LIMIT_EXCEEDED, message);
         return;

@@ -1,5 +1,6 @@
 #include "gateway/realtime/ws_codec.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wslay/wslay.h>
@@ -102,8 +103,10 @@ static void s_on_chunk(wslay_event_context_ptr context,
     buffer_put(&self->message, chunk->data, chunk->data_length);
     if (!self->message.failed)
         return;
-    static const char reason[] = "the message is too large";
-    wslay_event_queue_close(context, WS_CLOSE_TOO_BIG, (const uint8_t *)reason, sizeof reason - 1);
+    char reason[100];
+    int size = snprintf(reason, sizeof reason, "the message is larger than the limit of %zu bytes",
+                        self->message.limit);
+    wslay_event_queue_close(context, WS_CLOSE_TOO_BIG, (const uint8_t *)reason, (size_t)size);
     wslay_event_shutdown_read(context);
     self->stopped = true;
 }

@@ -1,423 +1,410 @@
-/* tests/bench/wsload.c: many graphql-transport-ws subscribers of one room and a poster of
- * createMessage, in one epoll loop. Checks every frame (each subscriber must see seq 1, 2, 3 …
- * without loss, repeat or change of order) while it measures the time from the post to each
- * delivery. Bounded in connections and time; loopback only. Usage: bench_wsload PORT TOKEN ROOM
- * SUBSCRIBERS POSTERS RATE SECONDS   (RATE 0: each poster posts as fast as it is answered). Prints
- * one JSON line; exit status 1 if anything was lost, repeated or reordered. */
-#include <arpa/inet.h>
+/* tests/bench/wsload.c: many subscribers of some rooms and some posters, in one epoll loop, over
+ * loopback. Checks every event for loss, repetition and order while it measures. Driven by lines on
+ * stdin, so that whoever measures the servers can look at them in between; each prints one line of
+ * JSON:
+ *
+ *   connect            opens all subscribers; done when each has sent its subscribe
+ *   live               posts into each room until every subscriber has seen something
+ *   post RATE SECONDS  posts round the rooms, RATE a second (0: as fast as answered), and waits
+ *                      until all is delivered
+ *   fill COUNT         remembers each room's newest message, then posts COUNT more into each;
+ *                      connect will subscribe behind what was remembered
+ *   caught-up COUNT    waits until every subscriber has COUNT events; the time is since connect
+ *
+ * Between the lines it answers pings. Ends with its input; status 2 if something did not work. */
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
+#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "tests/bench/load/client.h"
 
 enum {
     SUBSCRIBERS_MAX = 20000,
-    POSTERS_MAX = 256,
+    POSTERS_MAX = 512,
+    ROOMS_MAX = 10000,
+    PORTS_MAX = 8,
     SECONDS_MAX = 120,
-    READ_SIZE = 256 * 1024,
     EVENTS = 512,
-    BUCKETS = 2000, /* of the latency histogram, 1 ms each from 10 ms on, 10 µs below */
     SETUP_S = 60,
-    DRAIN_S = 10,
+    DRAIN_S = 5,
+    CALM_US = 300000, /* after the last subscribe, for the server to work on it */
+    PROBE_US = 1000000,
+    CONNECTS_A_TURN = 8,
 };
 
-typedef enum { UPGRADING, ACKNOWLEDGING, SUBSCRIBING, LIVE } phase_t;
-
 typedef struct {
-    int fd;
-    bool is_poster;
-    bool is_busy; /* poster: a request is under way */
-    phase_t phase;
-    uint64_t last; /* seq of the last message */
-    char *rest;    /* bytes of an incomplete frame */
-    size_t rest_size;
-} client_t;
+    int of[PORTS_MAX];
+    int count;
+} ports_t;
 
 static struct {
-    int port;
-    const char *token;
+    load_t load;
+    ports_t ports, post_ports;
     const char *room;
-    int epoll;
-    client_t *clients;
-    int subscriber_count, poster_count, live_count;
-    uint64_t posted, acknowledged, deliveries, wrong, refused;
-    uint64_t fast[1000], slow[BUCKETS]; /* latencies: 10 µs steps, then 1 ms steps */
-    int64_t max_latency_us;
-    bool measuring;
-} s;
-
-static void s_die(const char *what)
-{
-    fprintf(stderr, "wsload: %s: %s\n", what, strerror(errno));
-    exit(2);
-}
-
-static int s_connect(void)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)s.port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const int on = 1;
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) != 0)
-        s_die("connect");
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    fcntl(fd, F_SETFL, O_NONBLOCK);
-    return fd;
-}
-
-static void s_send(client_t *client, const char *data, size_t size)
-{
-    /* Small and rare: what does not fit into an empty socket buffer is a failure of the set-up. */
-    if (send(client->fd, data, size, MSG_NOSIGNAL) != (ssize_t)size)
-        s_die("send");
-}
-
-/* A masked text frame; the mask is zero, which is legal and free. */
-static void s_send_frame(client_t *client, const char *text)
-{
-    unsigned char frame[4096];
-    size_t size = strlen(text), head = 0;
-    frame[head++] = 0x81;
-    if (size < 126) {
-        frame[head++] = (unsigned char)(0x80 | size);
-    } else {
-        frame[head++] = 0x80 | 126;
-        frame[head++] = (unsigned char)(size >> 8);
-        frame[head++] = (unsigned char)size;
-    }
-    memset(frame + head, 0, 4);
-    head += 4;
-    memcpy(frame + head, text, size);
-    s_send(client, (const char *)frame, head + size);
-}
-
-static void s_post(client_t *client)
-{
-    char body[1024], request[4096];
-    s.posted++;
-    int body_size =
-        snprintf(body, sizeof body,
-                 "{\"query\":\"mutation M($b:String!,$r:String){createMessage(body:$b,room:$r){"
-                 "messageId body createdAt handle cursor}}\",\"variables\":{\"b\":\"%lld\","
-                 "\"r\":\"%s\"}}",
-                 (long long)clock_mono_us(), s.room);
-    int size =
-        snprintf(request, sizeof request,
-                 "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-                 "Authorization: Bearer %s\r\nContent-Length: %d\r\n\r\n%s",
-                 s.token, body_size, body);
-    client->is_busy = true;
-    s_send(client, request, (size_t)size);
-}
-
-static void s_note_latency(int64_t latency_us)
-{
-    if (latency_us > s.max_latency_us)
-        s.max_latency_us = latency_us;
-    if (latency_us < 10000)
-        s.fast[latency_us / 10]++;
-    else
-        s.slow[latency_us / 1000 < BUCKETS ? latency_us / 1000 : BUCKETS - 1]++;
-}
-
-static int s_base64url(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '-' ? 62 : 63;
-}
-
-/* The seq in a cursor's 34 characters (proto/bus.md 8): bits 136 to 199; it is far below 2^60. */
-static uint64_t s_cursor_seq(const char *cursor)
-{
-    uint64_t bits = 0;
-    for (int i = 23; i < 34; i++)
-        bits = bits << 6 | (uint64_t)s_base64url(cursor[i]);
-    return bits >> 4;
-}
-
-/* One message: its body is the microsecond at which it was posted. */
-static void s_on_next(client_t *client, const char *payload, size_t size, int64_t now_us)
-{
-    static const char body_mark[] = "\"body\":\"", cursor_mark[] = "\"cursor\":\"";
-    const char *body = memmem(payload, size, body_mark, sizeof body_mark - 1);
-    const char *cursor = memmem(payload, size, cursor_mark, sizeof cursor_mark - 1);
-    if (body == NULL || cursor == NULL || cursor + sizeof cursor_mark + 34 > payload + size) {
-        s.wrong++;
-        return;
-    }
-    uint64_t seq = s_cursor_seq(cursor + sizeof cursor_mark - 1);
-    int64_t sent_us = strtoll(body + sizeof body_mark - 1, NULL, 10);
-    if (client->phase != LIVE) {
-        client->phase = LIVE;
-        s.live_count++;
-    } else if (seq != client->last + 1) {
-        s.wrong++;
-    }
-    client->last = seq;
-    if (s.measuring && sent_us > 0) {
-        s.deliveries++;
-        s_note_latency(now_us - sent_us);
-    }
-}
-
-static void s_on_text(client_t *client, const char *payload, size_t size, int64_t now_us)
-{
-    char text[1024];
-    if (size > 12 && memmem(payload, size < 64 ? size : 64, "\"next\"", 6) != NULL) {
-        s_on_next(client, payload, size, now_us);
-    } else if (memmem(payload, size, "connection_ack", 14) != NULL) {
-        client->phase = SUBSCRIBING;
-        snprintf(text, sizeof text,
-                 "{\"id\":\"1\",\"type\":\"subscribe\",\"payload\":{\"query\":\"subscription "
-                 "S($r:String){addMessage("
-                 "room:$r,last:1){messageId body createdAt handle "
-                 "cursor}}\",\"variables\":{\"r\":\"%s\"}}}",
-                 s.room);
-        s_send_frame(client, text);
-    } else if (memmem(payload, size, "\"ping\"", 6) != NULL) {
-        s_send_frame(client, "{\"type\":\"pong\"}");
-    } else {
-        s.refused++;
-        fprintf(stderr, "wsload: %.*s\n", (int)(size < 300 ? size : 300), payload);
-    }
-}
-
-/* Handles all whole frames; returns the bytes used. */
-static size_t s_frames(client_t *client, const char *data, size_t size, int64_t now_us)
-{
-    size_t used = 0;
-    for (;;) {
-        const unsigned char *at = (const unsigned char *)data + used;
-        size_t left = size - used, head = 2, length;
-        if (left < 2)
-            return used;
-        length = at[1] & 0x7F;
-        if (length == 126) {
-            head = 4;
-            if (left < head)
-                return used;
-            length = (size_t)at[2] << 8 | at[3];
-        } else if (length == 127) {
-            head = 10;
-            if (left < head)
-                return used;
-            length = 0;
-            for (int i = 2; i < 10; i++)
-                length = length << 8 | at[i];
-        }
-        if (left - head < length)
-            return used;
-        unsigned opcode = at[0] & 0x0F;
-        if (opcode == 1)
-            s_on_text(client, (const char *)at + head, length, now_us);
-        else if (opcode ==
-                 9) /* pong with an empty payload would be wrong: echo it, masked by zero */
-            s_send(client, "\x8A\x80\0\0\0\0", 6);
-        else if (opcode == 8)
-            s.wrong++;
-        used += head + length;
-    }
-}
-
-static size_t s_on_poster(client_t *client, const char *data, size_t size)
-{
-    static const char mark[] = "\r\nContent-Length: ";
-    const char *end = memmem(data, size, "\r\n\r\n", 4);
-    const char *length = memmem(data, size, mark, sizeof mark - 1);
-    if (end == NULL || length == NULL)
-        return 0;
-    size_t whole = (size_t)(end + 4 - data) + strtoul(length + sizeof mark - 1, NULL, 10);
-    if (size < whole)
-        return 0;
-    if (memmem(end, whole - (size_t)(end - data), "\"createMessage\":{", 17) != NULL)
-        s.acknowledged++;
-    else
-        s.refused++;
-    client->is_busy = false;
-    return whole;
-}
-
-static size_t s_on_bytes(client_t *client, const char *data, size_t size, int64_t now_us)
-{
-    size_t used = 0;
-    char init[2048];
-    if (client->is_poster)
-        return s_on_poster(client, data, size);
-    if (client->phase == UPGRADING) {
-        const char *end = memmem(data, size, "\r\n\r\n", 4);
-        if (end == NULL)
-            return 0;
-        if (memcmp(data, "HTTP/1.1 101", 12) != 0) {
-            fprintf(stderr, "wsload: %.*s\n", (int)size, data);
-            exit(2);
-        }
-        used = (size_t)(end + 4 - data);
-        client->phase = ACKNOWLEDGING;
-        snprintf(init, sizeof init,
-                 "{\"type\":\"connection_init\",\"payload\":{\"Authorization\":\"Bearer %s\"}}",
-                 s.token);
-        s_send_frame(client, init);
-    }
-    return used + s_frames(client, data + used, size - used, now_us);
-}
-
-static void s_on_readable(client_t *client)
-{
-    static char buffer[READ_SIZE];
-    for (;;) {
-        memcpy(buffer, client->rest, client->rest_size);
-        ssize_t n = recv(client->fd, buffer + client->rest_size, READ_SIZE - client->rest_size, 0);
-        if (n < 0 && errno == EAGAIN)
-            return;
-        if (n <= 0)
-            s_die("the server closed a connection");
-        size_t size = client->rest_size + (size_t)n;
-        size_t used = s_on_bytes(client, buffer, size, clock_mono_us());
-        client->rest_size = size - used;
-        if (client->rest_size > 0) {
-            client->rest = realloc(client->rest, client->rest_size);
-            memcpy(client->rest, buffer + used, client->rest_size);
-        }
-        if (size < READ_SIZE)
-            return;
-    }
-}
+    client_t *subscribers, *posters;
+    room_t *rooms;
+    int subscriber_count, poster_count, room_count;
+    uint64_t next_room;
+    int64_t connect_us;
+} s = {.room = "bench", .subscriber_count = 1, .poster_count = 1, .room_count = 1};
 
 static void s_poll(int timeout_ms)
 {
     struct epoll_event events[EVENTS];
-    int count = epoll_wait(s.epoll, events, EVENTS, timeout_ms);
+    int count = epoll_wait(s.load.epoll, events, EVENTS, timeout_ms);
     for (int i = 0; i < count; i++)
-        s_on_readable(events[i].data.ptr);
+        if (events[i].data.ptr != NULL)
+            client_read(events[i].data.ptr);
 }
 
-static void s_open(client_t *client, bool is_poster)
+static double s_since_s(int64_t start_us)
 {
-    client->fd = s_connect();
-    client->is_poster = is_poster;
-    struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
-    if (epoll_ctl(s.epoll, EPOLL_CTL_ADD, client->fd, &event) != 0)
-        s_die("epoll_ctl");
-    static const char request[] =
-        "GET /graphql HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-        "Sec-WebSocket-Protocol: graphql-transport-ws\r\n\r\n";
-    if (!is_poster)
-        s_send(client, request, sizeof request - 1);
+    return (double)(clock_mono_us() - start_us) * 1e-6;
 }
 
-static void s_set_up(void)
+static double s_own_cpu_s(void)
 {
-    int64_t due_us = clock_mono_us() + (int64_t)SETUP_S * 1000000;
-    client_t *poster = &s.clients[s.subscriber_count];
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
+}
+
+/* Gives up with these words if it takes longer than a set-up may. */
+static void s_check_time(int64_t start_us, const char *what, int done, int all)
+{
+    if (s_since_s(start_us) < SETUP_S)
+        return;
+    fprintf(stderr, "wsload: %s: only %d of %d in %d s\n", what, done, all, SETUP_S);
+    exit(2);
+}
+
+/* ---- posting ---- */
+
+static client_t *s_free_poster(void)
+{
     for (int i = 0; i < s.poster_count; i++)
-        s_open(poster + i, true);
-    s_post(poster); /* so that there is a newest message */
-    while (poster->is_busy && clock_mono_us() < due_us)
-        s_poll(100);
-    for (int i = 0; i < s.subscriber_count; i++) {
-        s_open(&s.clients[i], false);
-        s_poll(0);
-    }
-    while (s.live_count < s.subscriber_count && clock_mono_us() < due_us)
-        s_poll(100);
-    if (s.live_count < s.subscriber_count) {
-        fprintf(stderr, "wsload: only %d of %d live\n", s.live_count, s.subscriber_count);
-        exit(2);
-    }
+        if (!s.posters[i].is_busy)
+            return &s.posters[i];
+    return NULL;
 }
 
-/* Lets every poster that is free post, at most `allowed` in all; returns how many did. */
+/* Lets posters that are free post, at most `allowed` in all; returns how many did. */
 static uint64_t s_post_free(uint64_t allowed)
 {
     uint64_t done = 0;
     for (int i = 0; i < s.poster_count && done < allowed; i++) {
-        client_t *client = &s.clients[s.subscriber_count + i];
-        if (!client->is_busy) {
-            s_post(client);
-            done++;
-        }
+        if (s.posters[i].is_busy)
+            continue;
+        client_post(&s.posters[i], &s.rooms[s.next_room++ % (uint64_t)s.room_count]);
+        done++;
     }
     return done;
 }
 
-static double s_run(int rate, int seconds)
+static bool s_posts_are_under_way(void)
 {
+    for (int i = 0; i < s.poster_count; i++)
+        if (s.posters[i].is_busy)
+            return true;
+    return false;
+}
+
+/* Posts one event into each room and waits for the answers. */
+static void s_post_round(void)
+{
+    int64_t start_us = clock_mono_us();
+    for (int done = 0; done < s.room_count;) {
+        client_t *poster = s_free_poster();
+        if (poster != NULL)
+            client_post(poster, &s.rooms[done++]);
+        s_poll(poster == NULL ? 10 : 0);
+        s_check_time(start_us, "posts", done, s.room_count);
+    }
+    while (s_posts_are_under_way()) {
+        s_poll(10);
+        s_check_time(start_us, "answers", 0, s.room_count);
+    }
+}
+
+/* ---- the commands ---- */
+
+static void s_connect(void)
+{
+    int64_t start_us = clock_mono_us(), calm_us;
+    uint64_t all = (uint64_t)s.subscriber_count;
+    double cpu_s = s_own_cpu_s();
+    s.connect_us = start_us;
+    for (int i = 0; i < s.subscriber_count; i++) {
+        /* a room's subscribers are spread over the ports */
+        client_open(&s.subscribers[i], &s.load, &s.rooms[i % s.room_count], false,
+                    s.ports.of[i / s.room_count % s.ports.count]);
+        if (i % CONNECTS_A_TURN == 0)
+            s_poll(0);
+    }
+    while (s.load.acknowledged < all) {
+        s_poll(100);
+        s_check_time(start_us, "acknowledged", (int)s.load.acknowledged, s.subscriber_count);
+    }
+    double seconds = s_since_s(start_us);
+    for (calm_us = clock_mono_us(); clock_mono_us() < calm_us + CALM_US;)
+        s_poll(10);
+    printf("{\"connected\":%d,\"seconds\":%.3f,\"loadCpuS\":%.3f,\"refused\":%llu}\n",
+           s.subscriber_count, seconds, s_own_cpu_s() - cpu_s,
+           (unsigned long long)s.load.tally.strange);
+}
+
+static int s_count_received(uint64_t at_least)
+{
+    int count = 0;
+    for (int i = 0; i < s.subscriber_count; i++)
+        count += s.subscribers[i].received >= at_least;
+    return count;
+}
+
+static void s_live(void)
+{
+    int64_t start_us = clock_mono_us();
+    int live = 0;
+    while (live < s.subscriber_count) {
+        s_post_round();
+        for (int64_t until_us = clock_mono_us() + PROBE_US;
+             live < s.subscriber_count && clock_mono_us() < until_us;) {
+            s_poll(10);
+            live = s_count_received(1);
+        }
+        s_check_time(start_us, "live", live, s.subscriber_count);
+    }
+    /* what of the last probe is still on its way must not be counted later */
+    for (int64_t calm_us = clock_mono_us(); clock_mono_us() < calm_us + CALM_US;)
+        s_poll(10);
+    printf("{\"live\":%d,\"seconds\":%.3f}\n", live, s_since_s(start_us));
+}
+
+static void s_post(int rate, int seconds)
+{
+    tally_t *tally = &s.load.tally;
     int64_t start_us = clock_mono_us(), end_us = start_us + (int64_t)seconds * 1000000;
-    uint64_t first = s.posted;
-    s.measuring = true;
+    double cpu_s = s_own_cpu_s();
+    *tally = (tally_t){0};
+    s.load.is_measuring = true;
     for (int64_t now_us = start_us; now_us < end_us; now_us = clock_mono_us()) {
         uint64_t due =
             rate == 0 ? UINT64_MAX : (uint64_t)((now_us - start_us) * rate / 1000000) + 1;
-        uint64_t done = s.posted - first;
-        if (due > done)
-            s_post_free(due - done);
+        if (due > tally->posted)
+            s_post_free(due - tally->posted);
         s_poll(1);
     }
-    int64_t drain_us = end_us + (int64_t)DRAIN_S * 1000000;
-    uint64_t wanted = (s.posted - first) * (uint64_t)s.subscriber_count;
-    while (s.deliveries < wanted && clock_mono_us() < drain_us)
+    uint64_t a_post = (uint64_t)(s.subscriber_count / s.room_count);
+    int64_t drain_us = clock_mono_us() + (int64_t)DRAIN_S * 1000000;
+    while ((s_posts_are_under_way() || tally->deliveries < tally->posted * a_post) &&
+           clock_mono_us() < drain_us)
         s_poll(10);
-    return (double)(clock_mono_us() - start_us) * 1e-6;
+    s.load.is_measuring = false;
+    double elapsed_s = s_since_s(start_us);
+    printf("{\"subscribers\":%d,\"rate\":%d,\"seconds\":%.3f,\"posted\":%llu,\"answered\":%llu,"
+           "\"refused\":%llu,\"deliveries\":%llu,\"perSecond\":%.0f,\"missing\":%lld,"
+           "\"disordered\":%llu,\"strange\":%llu,\"loadCpuS\":%.3f",
+           s.subscriber_count, rate, elapsed_s, (unsigned long long)tally->posted,
+           (unsigned long long)tally->answered, (unsigned long long)tally->refused,
+           (unsigned long long)tally->deliveries, (double)tally->deliveries / elapsed_s,
+           (long long)(tally->answered * a_post - tally->deliveries),
+           (unsigned long long)tally->disordered, (unsigned long long)tally->strange,
+           s_own_cpu_s() - cpu_s);
+    tally_print(&tally->sent, "sent", stdout);
+    tally_print(&tally->created, "created", stdout);
+    tally_print(&tally->posting, "posting", stdout);
+    printf("}\n");
 }
 
-static double s_percentile(double share)
+static void s_fill(int count)
 {
-    uint64_t rank = (uint64_t)((double)s.deliveries * share), seen = 0;
-    for (int i = 0; i < 1000; i++)
-        if ((seen += s.fast[i]) > rank)
-            return i * 0.01;
-    for (int i = 0; i < BUCKETS; i++)
-        if ((seen += s.slow[i]) > rank)
-            return i;
-    return BUCKETS;
+    s_post_round();
+    for (int i = 0; i < s.room_count; i++)
+        memcpy(s.rooms[i].cursor, s.rooms[i].newest, sizeof s.rooms[i].cursor);
+    for (int i = 0; i < count; i++)
+        s_post_round();
+    printf("{\"filled\":%d}\n", count);
+}
+
+static void s_caught_up(int count)
+{
+    int64_t start_us = clock_mono_us();
+    int done = 0;
+    uint64_t too_many = 0;
+    while (done < s.subscriber_count) {
+        s_poll(10);
+        done = s_count_received((uint64_t)count);
+        s_check_time(start_us, "caught up", done, s.subscriber_count);
+    }
+    for (int64_t calm_us = clock_mono_us(); clock_mono_us() < calm_us + CALM_US;)
+        s_poll(10);
+    for (int i = 0; i < s.subscriber_count; i++)
+        too_many += s.subscribers[i].received - (uint64_t)count;
+    printf("{\"caughtUp\":%d,\"seconds\":%.3f,\"tooMany\":%llu,\"disordered\":%llu}\n", done,
+           (double)(s.load.last_event_us - s.connect_us) * 1e-6, (unsigned long long)too_many,
+           (unsigned long long)s.load.tally.disordered);
+}
+
+static void s_command(const char *line)
+{
+    int rate, seconds, count;
+    if (strcmp(line, "connect") == 0) {
+        s_connect();
+    } else if (strcmp(line, "live") == 0) {
+        s_live();
+    } else if (sscanf(line, "post %d %d", &rate, &seconds) == 2 && rate >= 0 && seconds >= 1 &&
+               seconds <= SECONDS_MAX) {
+        s_post(rate, seconds);
+    } else if (sscanf(line, "fill %d", &count) == 1) {
+        s_fill(count);
+    } else if (sscanf(line, "caught-up %d", &count) == 1) {
+        s_caught_up(count);
+    } else {
+        fprintf(stderr, "wsload: no such command: %s\n", line);
+        exit(2);
+    }
+    fflush(stdout);
+}
+
+/* Commands come one at a time: whoever writes waits for the answer. */
+static void s_run(void)
+{
+    char line[256];
+    struct epoll_event input = {.events = EPOLLIN, .data.ptr = NULL};
+    if (epoll_ctl(s.load.epoll, EPOLL_CTL_ADD, STDIN_FILENO, &input) != 0)
+        load_die("stdin must be a pipe");
+    for (;;) {
+        struct epoll_event events[EVENTS];
+        int count = epoll_wait(s.load.epoll, events, EVENTS, -1);
+        for (int i = 0; i < count; i++) {
+            if (events[i].data.ptr != NULL) {
+                client_read(events[i].data.ptr);
+                continue;
+            }
+            ssize_t n = read(STDIN_FILENO, line, sizeof line - 1);
+            if (n <= 0)
+                return;
+            line[n] = '\0';
+            line[strcspn(line, "\r\n")] = '\0';
+            epoll_ctl(s.load.epoll, EPOLL_CTL_DEL, STDIN_FILENO, NULL);
+            s_command(line);
+            epoll_ctl(s.load.epoll, EPOLL_CTL_ADD, STDIN_FILENO, &input);
+            break; /* the events that are left may be read by now */
+        }
+    }
+}
+
+/* ---- options ---- */
+
+static void s_usage(void)
+{
+    fprintf(stderr,
+            "usage: bench_wsload --ports P[,P] [--post-ports P[,P]] [--dialect transport|raw|nats] "
+            "[--token T]\n  [--room NAME] [--rooms N] [--subscribers N] [--posters N]\n");
+    exit(2);
+}
+
+static int s_number(const char *text, int max)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (*end != '\0' || value < 1 || value > max)
+        s_usage();
+    return (int)value;
+}
+
+static ports_t s_ports(const char *text)
+{
+    ports_t ports = {0};
+    char copy[128], *at = copy, *part;
+    snprintf(copy, sizeof copy, "%s", text);
+    while ((part = strsep(&at, ",")) != NULL && ports.count < PORTS_MAX)
+        ports.of[ports.count++] = s_number(part, 65535);
+    return ports;
+}
+
+static dialect_t s_dialect(const char *name)
+{
+    static const char *const names[] = {"transport", "raw", "nats"};
+    for (int i = 0; i < 3; i++)
+        if (strcmp(name, names[i]) == 0)
+            return (dialect_t)i;
+    s_usage();
+    return DIALECT_RAW;
+}
+
+static void s_options(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"ports", 1, NULL, 'p'},   {"post-ports", 1, NULL, 'o'},  {"dialect", 1, NULL, 'd'},
+        {"token", 1, NULL, 't'},   {"room", 1, NULL, 'r'},        {"rooms", 1, NULL, 'n'},
+        {"posters", 1, NULL, 'w'}, {"subscribers", 1, NULL, 's'}, {NULL, 0, NULL, 0},
+    };
+    int option;
+    while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
+        switch (option) {
+        case 'p':
+            s.ports = s_ports(optarg);
+            break;
+        case 'o':
+            s.post_ports = s_ports(optarg);
+            break;
+        case 'd':
+            s.load.dialect = s_dialect(optarg);
+            break;
+        case 't':
+            s.load.token = optarg;
+            break;
+        case 'r':
+            s.room = optarg;
+            break;
+        case 'n':
+            s.room_count = s_number(optarg, ROOMS_MAX);
+            break;
+        case 'w':
+            s.poster_count = s_number(optarg, POSTERS_MAX);
+            break;
+        case 's':
+            s.subscriber_count = s_number(optarg, SUBSCRIBERS_MAX);
+            break;
+        default:
+            s_usage();
+        }
+    }
+    if (s.ports.count == 0)
+        s_usage();
+    if (s.post_ports.count == 0)
+        s.post_ports = s.ports;
+}
+
+static void *s_array(int count, size_t size)
+{
+    void *array = calloc((size_t)count, size);
+    if (array == NULL)
+        abort();
+    return array;
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 8) {
-        fprintf(stderr, "usage: bench_wsload PORT TOKEN ROOM SUBSCRIBERS POSTERS RATE SECONDS\n");
-        return 2;
+    s.load.token = "";
+    s_options(argc, argv);
+    s.load.epoll = epoll_create1(EPOLL_CLOEXEC);
+    s.subscribers = s_array(s.subscriber_count, sizeof s.subscribers[0]);
+    s.posters = s_array(s.poster_count, sizeof s.posters[0]);
+    s.rooms = s_array(s.room_count, sizeof s.rooms[0]);
+    for (int i = 0; i < s.room_count; i++)
+        snprintf(s.rooms[i].name, sizeof s.rooms[i].name, "%.40s-%d", s.room, i);
+    for (int i = 0; i < s.poster_count; i++) {
+        client_open(&s.posters[i], &s.load, &s.rooms[0], true,
+                    s.post_ports.of[i % s.post_ports.count]);
     }
-    s.port = atoi(argv[1]);
-    s.token = argv[2];
-    s.room = argv[3];
-    s.subscriber_count = atoi(argv[4]);
-    s.poster_count = atoi(argv[5]);
-    int rate = atoi(argv[6]), seconds = atoi(argv[7]);
-    if (s.subscriber_count < 1 || s.subscriber_count > SUBSCRIBERS_MAX || s.poster_count < 1 ||
-        s.poster_count > POSTERS_MAX || seconds < 1 || seconds > SECONDS_MAX || rate < 0)
-        return 2;
-    s.epoll = epoll_create1(EPOLL_CLOEXEC);
-    s.clients = calloc((size_t)(s.subscriber_count + s.poster_count), sizeof s.clients[0]);
-    s_set_up();
-    uint64_t before = s.posted;
-    double elapsed_s = s_run(rate, seconds);
-    uint64_t posted = s.posted - before;
-    uint64_t missing = posted * (uint64_t)s.subscriber_count - s.deliveries;
-    printf("{\"subscribers\":%d,\"posted\":%llu,\"deliveries\":%llu,\"seconds\":%.3f,"
-           "\"deliveriesPerSecond\":%.0f,"
-           "\"p50Ms\":%.2f,\"p99Ms\":%.2f,\"maxMs\":%.2f,\"missing\":%lld,\"wrong\":%llu,"
-           "\"refused\":%llu}\n",
-           s.subscriber_count, (unsigned long long)posted, (unsigned long long)s.deliveries,
-           elapsed_s, (double)s.deliveries / elapsed_s, s_percentile(0.5), s_percentile(0.99),
-           (double)s.max_latency_us * 1e-3, (long long)missing, (unsigned long long)s.wrong,
-           (unsigned long long)s.refused);
-    return missing == 0 && s.wrong == 0 && s.refused == 0 ? 0 : 1;
+    s_run();
+    return 0;
 }

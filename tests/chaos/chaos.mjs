@@ -3,7 +3,7 @@
 import fs from 'node:fs';
 import path from 'node:path';
 import { data, signUp } from '../e2e/harness/client.mjs';
-import { startSystem, until } from '../e2e/harness/system.mjs';
+import { freePort, startSystem, until } from '../e2e/harness/system.mjs';
 import { check } from './check.mjs';
 import { seqOf } from './cursor.mjs';
 import { DIALECTS } from './connections.mjs';
@@ -13,43 +13,36 @@ import { Random } from './random.mjs';
 import { Sender } from './sender.mjs';
 import { Subscriber } from './subscriber.mjs';
 
-const DEFAULTS = { seconds: 45, seed: 1, gateways: 2, stores: 2, senders: 12, subscribers: 24, rooms: 4, pauseMs: 60, healMs: 60_000, gatewayFault: '', storeFault: '', say: () => {} };
+const DEFAULTS = { seconds: 45, seed: 1, bus: 'ipc', gateways: 2, stores: 2, senders: 12, subscribers: 24, rooms: 4, pauseMs: 60, healMs: 60_000, gatewayFault: '', storeFault: '', say: () => {} };
 const CALL_TIMEOUT_MS = 4000;
 const KINDS = ['stays', 'resumes', 'visits', 'resumes'];
 
-// Between each gateway and each store lie two links that can be cut: the stores bind relative paths in a folder of theirs, the
-// gateways find links at the same paths in folders of their own.
-async function startLinked({ gateways, stores, gatewayFault, storeFault }) {
+// Between each gateway and each store lie two links that can be cut, one for calls and one for events. `bus` is ipc, tcp (with
+// CURVE), or mixed: every other store by tcp.
+async function startLinked({ gateways, stores, bus, gatewayFault, storeFault }) {
   const system = await startSystem({ gateways: 0, stores: 0, gatewayArgs: ['--call-timeout-ms', String(CALL_TIMEOUT_MS)] });
   const links = [];
-  const folder = (name) => {
-    const dir = path.join(system.dir, name);
-    fs.mkdirSync(dir);
-    return dir;
-  };
   try {
     for (let i = 1; i <= stores; i++) {
-      const store = await system.addStore();
-      const relative = [`ipc://store-${i}.ipc`, `ipc://store-${i}-events.ipc`];
-      store.args = store.args.map((arg) => (arg === store.bus ? relative[0] : arg === store.events ? relative[1] : arg));
-      store.command = path.resolve(store.command);
-      [store.bus, store.events] = relative;
-      store.cwd = folder(store.name);
+      const isTcp = bus === 'tcp' || (bus === 'mixed' && i % 2 === 0);
+      const store = await system.addStore(isTcp);
       store.env.PARLEY_FAULT = storeFault;
+      await (isTcp ? announceLinks(store) : useOwnFolder(system, store));
       store.start();
     }
     for (let i = 1; i <= gateways; i++) {
       const gateway = await system.addGateway();
-      gateway.command = path.resolve(gateway.command);
-      gateway.cwd = folder(gateway.name);
       gateway.env.PARLEY_FAULT = gatewayFault;
-      for (const store of system.stores)
-        for (const endpoint of [store.bus, store.events]) {
-          const file = endpoint.slice('ipc://'.length);
-          const link = new Link(`${gateway.name}/${file}`, path.join(gateway.cwd, file), path.join(store.cwd, file));
-          await link.open();
-          links.push(link);
-        }
+      gateway.command = path.resolve(gateway.command);
+      gateway.cwd = folder(system, gateway);
+      const dialed = [];
+      for (const [j, store] of system.stores.entries()) {
+        const made = store.linkPorts ? tcpLinks(gateway, i, store, j + 1) : ipcLinks(gateway, store);
+        dialed.push(`store=${made.endpoint}`);
+        for (const link of made.links) await link.open();
+        links.push(...made.links);
+      }
+      gateway.args[gateway.args.indexOf('--services') + 1] = dialed.join(',');
       gateway.start();
     }
     await system.ready(60_000);
@@ -58,6 +51,45 @@ async function startLinked({ gateways, stores, gatewayFault, storeFault }) {
     throw error;
   }
   return { system, links };
+}
+
+function folder(system, { name }) {
+  const dir = path.join(system.dir, name);
+  fs.mkdirSync(dir);
+  return dir;
+}
+
+// Over ipc the stores bind relative paths in a folder of theirs, and the gateways find links at the same paths in folders of
+// their own.
+function useOwnFolder(system, store) {
+  const relative = [`ipc://${store.name}.ipc`, `ipc://${store.name}-events.ipc`];
+  store.args = store.args.map((arg) => (arg === store.bus ? relative[0] : arg === store.events ? relative[1] : arg));
+  store.command = path.resolve(store.command);
+  [store.bus, store.events] = relative;
+  store.cwd = folder(system, store);
+}
+
+function ipcLinks(gateway, store) {
+  const links = [store.bus, store.events].map((endpoint) => {
+    const file = endpoint.slice('ipc://'.length);
+    return new Link(`${gateway.name}/${file}`, path.join(gateway.cwd, file), path.join(store.cwd, file));
+  });
+  return { endpoint: store.bus, links };
+}
+
+// Over tcp each pair has an address of its own: the store announces its events there where the gateway reached it.
+async function announceLinks(store) {
+  store.linkPorts = [await freePort(), await freePort()];
+  store.args.push('--announce-events', `tcp://*:${store.linkPorts[1]}`);
+}
+
+function tcpLinks(gateway, gatewayNumber, store, storeNumber) {
+  const host = `127.1.${gatewayNumber}.${storeNumber}`;
+  const links = [store.bus, store.events].map((endpoint, i) => {
+    const target = new URL(endpoint);
+    return new Link(`${gateway.name}/${store.name}-${['calls', 'events'][i]}`, { host, port: store.linkPorts[i] }, { host: target.hostname, port: Number(target.port) });
+  });
+  return { endpoint: `tcp://${host}:${store.linkPorts[0]}`, links };
 }
 
 async function stopLinked(system, links) {
@@ -118,6 +150,7 @@ export async function runChaos(options) {
     const follow = subscribers.map((subscriber) => subscriber.run());
     const post = senders.map((sender) => sender.run());
     nemesis = new Nemesis({
+      seconds,
       system,
       links,
       random: random.fork(),

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { runChaos, writeHistory } from './chaos.mjs';
 
 const SEED = Number(process.env.PARLEY_CHAOS_SEED ?? 20);
-const SECONDS = Number(process.env.PARLEY_CHAOS_SECONDS ?? 45);
+const SECONDS = Number(process.env.PARLEY_CHAOS_SECONDS ?? 120);
 
 function keep(history) {
   const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'parley-chaos-')), 'history.jsonl');
@@ -16,7 +16,7 @@ function keep(history) {
 }
 
 test(`${SECONDS} s of chaos, seed ${SEED}: no violation`, { timeout: (SECONDS + 150) * 1000 }, async (t) => {
-  const result = await runChaos({ seconds: SECONDS, seed: SEED }).catch((error) => {
+  const result = await runChaos({ seconds: SECONDS, seed: SEED, bus: 'mixed' }).catch((error) => {
     if (error.history) error.message += `\nhistory: ${keep(error.history)}`;
     throw error;
   });

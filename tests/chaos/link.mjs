@@ -3,8 +3,9 @@
 import net from 'node:net';
 
 export class Link {
-  constructor(name, listenPath, targetPath) {
-    Object.assign(this, { name, listenPath, targetPath, isCut: false, isStalled: false });
+  // Where it listens, and what it passes on to: the path of a socket, or {host, port}.
+  constructor(name, listen, target) {
+    Object.assign(this, { name, listen, target, isCut: false, isStalled: false });
     this.pairs = new Set();
     this.server = net.createServer((near) => this.#accept(near));
   }
@@ -12,7 +13,7 @@ export class Link {
   open() {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject);
-      this.server.listen(this.listenPath, resolve);
+      this.server.listen(this.listen, resolve);
     });
   }
 
@@ -22,7 +23,7 @@ export class Link {
       near.destroy();
       return;
     }
-    const far = net.connect(this.targetPath);
+    const far = net.connect(this.target);
     const pair = { near, far };
     this.pairs.add(pair);
     const end = () => {

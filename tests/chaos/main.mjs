@@ -11,6 +11,7 @@ const NUMBERS = ['seconds', 'seed', 'gateways', 'stores', 'senders', 'subscriber
 const { values } = parseArgs({
   options: {
     ...Object.fromEntries(NUMBERS.map((name) => [name, { type: 'string' }])),
+    bus: { type: 'string' },
     'gateway-fault': { type: 'string' },
     'store-fault': { type: 'string' },
     keep: { type: 'string' },
@@ -20,6 +21,7 @@ const { values } = parseArgs({
 });
 if (values.help) {
   console.log(`tests/chaos/run [--seconds 45] [--seed N] [--gateways 2] [--stores 2] [--senders 12] [--subscribers 24] [--rooms 4]
+    [--bus ipc|tcp|mixed]   between gateways and stores; tcp with CURVE; mixed: every other store (default ipc)
     [--pause-ms 60]         the longest pause of a sender between two sends
     [--keep FILE]           write the history there in any case
     [--gateway-fault X] [--store-fault X]   PARLEY_FAULT of the daemons: a guard is removed, and this must fail
@@ -37,6 +39,13 @@ for (const name of NUMBERS) {
     process.exit(2);
   }
   options[name.replace(/-(.)/g, (_, letter) => letter.toUpperCase())] = number;
+}
+if (values.bus !== undefined) {
+  if (!['ipc', 'tcp', 'mixed'].includes(values.bus)) {
+    console.error('--bus wants ipc, tcp or mixed');
+    process.exit(2);
+  }
+  options.bus = values.bus;
 }
 const began = Date.now();
 if (values.verbose) options.say = (text) => console.log(`${((Date.now() - began) / 1000).toFixed(1)} s: ${text}`);

@@ -7,13 +7,15 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 const AWAY_MS = [50, 2000];
 const PAUSE_MS = [200, 5000];
+const LONG_MS = [10_000, 12_000];
+const LONG_RUN_S = 100; // shorter ones have no time for it
 const BETWEEN_MS = [150, 1200];
 const CALM_EVERY = 6;
 const CALM_MS = 1500;
 
 export class Nemesis {
-  constructor({ system, links, random, say = () => {} }) {
-    Object.assign(this, { system, links, random, say });
+  constructor({ seconds, system, links, random, say = () => {} }) {
+    Object.assign(this, { seconds, system, links, random, say });
     this.counts = new Map();
     this.busy = new Set();
     this.running = new Set();
@@ -57,6 +59,7 @@ export class Nemesis {
     const link = random.pick(links);
     add(3, 'bus cut', [link], () => this.#harmLink(link, 'cut', AWAY_MS));
     add(3, 'bus stalled', [link], () => this.#harmLink(link, 'stall', PAUSE_MS));
+    if (this.seconds >= LONG_RUN_S) add(1, 'bus cut for long', [link], () => this.#harmLink(link, 'cut', LONG_MS));
     add(2, 'whole bus cut', links, () => Promise.all(links.map((link) => this.#harmLink(link, 'cut', AWAY_MS))));
     return faults.length > 0 ? random.pick(faults) : null;
   }

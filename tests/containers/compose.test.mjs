@@ -100,17 +100,6 @@ async function postThrough(token, room, count, events) {
   return bodies;
 }
 
-// A kept-alive connection may be closed in the moment in which a request is sent on it (RFC 9112 9.3.1): the client
-// repeats it then, which the message's id makes harmless. An answer that is an error is one.
-async function createOverHttp(token, body, room) {
-  const id = crypto.randomUUID();
-  const isClosed = (error) => error.cause?.code === 'UND_ERR_SOCKET' || error.cause?.code === 'ECONNRESET';
-  return create(url, token, body, { room, id }).catch((error) => {
-    if (!isClosed(error)) throw error;
-    return create(url, token, body, { room, id });
-  });
-}
-
 describe('docker-compose.yml', { skip: COMPOSE === null && 'no container engine' }, () => {
   before(
     async () => {
@@ -174,7 +163,7 @@ describe('docker-compose.yml', { skip: COMPOSE === null && 'no container engine'
     let count = 0;
     const load = Promise.all(
       Array.from({ length: 4 }, async (_, worker) => {
-        for (let i = 0; !over; i++, count++) await createOverHttp(token, `${worker} ${i}`, 'scale');
+        for (let i = 0; !over; i++, count++) await create(url, token, `${worker} ${i}`, { room: 'scale' });
       }),
     );
     const scaled = (async () => {

@@ -40,7 +40,8 @@ LAYERS = {
 
     "store": ["common"],
     "store/accounts": ["common", "store"],
-    "store/main.c": ["common", "store", "store/accounts"],
+    "store/rooms": ["common", "store", "store/accounts"],
+    "store/main.c": ["common", "store", "store/accounts", "store/rooms"],
 }
 # Introspection is the part of execution that needs no service; it only has a folder of its own.
 PART_OF = {"gateway/graphql/introspection": "gateway/graphql/execution"}

@@ -255,6 +255,17 @@ static void s_put_data(gql_execution_t *self, buffer_t *out)
     buffer_put_char(out, '}');
 }
 
+/* What follows `data`: of an event its cursor. */
+static void s_put_end(const gql_execution_t *self, buffer_t *out)
+{
+    if (self->cursor) {
+        buffer_put_str(out, ",\"extensions\":{\"cursor\":");
+        buffer_put_json_string(out, self->cursor, strlen(self->cursor));
+        buffer_put_char(out, '}');
+    }
+    buffer_put_char(out, '}');
+}
+
 void execution_put_response(gql_execution_t *self, buffer_t *out)
 {
     buffer_put_char(out, '{');
@@ -263,12 +274,21 @@ void execution_put_response(gql_execution_t *self, buffer_t *out)
         buffer_put_char(out, ',');
     }
     s_put_data(self, out);
-    if (self->cursor) {
-        buffer_put_str(out, ",\"extensions\":{\"cursor\":");
-        buffer_put_json_string(out, self->cursor, strlen(self->cursor));
-        buffer_put_char(out, '}');
-    }
-    buffer_put_char(out, '}');
+    s_put_end(self, out);
+}
+
+/* In the place of a response that has no room. */
+static void s_done_too_large(gql_execution_t *self)
+{
+    buffer_t out = BUFFER_INIT(RESPONSE_SPARE_BYTES);
+    buffer_printf(
+        &out,
+        "{\"errors\":[{\"message\":\"The response is larger than the limit of %zu bytes.\","
+        "\"extensions\":{\"code\":\"LIMIT_EXCEEDED\"}}],\"data\":null",
+        self->limits.max_response_bytes);
+    s_put_end(self, &out);
+    self->host->done(self->host_arg, &out, 1); /* may destroy self */
+    buffer_free(&out);
 }
 
 static void s_done(gql_execution_t *self)
@@ -287,10 +307,7 @@ static void s_done(gql_execution_t *self)
         execution_put_response(self, out);
     }
     if (out->failed) {
-        static char failed[] = "{\"errors\":[{\"message\":\"The response is too large.\","
-                               "\"extensions\":{\"code\":\"LIMIT_EXCEEDED\"}}],\"data\":null}";
-        buffer_t fallback = {.data = failed, .size = sizeof failed - 1};
-        host->done(self->host_arg, &fallback, 1);
+        s_done_too_large(self);
         return;
     }
     host->done(self->host_arg, out, error_count);

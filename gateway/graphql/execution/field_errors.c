@@ -222,8 +222,10 @@ void field_errors_write(const field_errors_t *self, buffer_t *out)
     if (self->out_of_memory) {
         if (self->first)
             buffer_put_char(out, ',');
-        buffer_put_str(out, "{\"message\":\"The request needs more memory than it may "
-                            "have.\",\"extensions\":{\"code\":\"LIMIT_EXCEEDED\"}}");
+        buffer_printf(out,
+                      "{\"message\":\"The request needs more memory than the limit of %zu "
+                      "bytes.\",\"extensions\":{\"code\":\"LIMIT_EXCEEDED\"}}",
+                      arena_limit(self->arena));
     }
     buffer_put_char(out, ']');
 }

@@ -141,3 +141,18 @@ void gql_execution_start_event(gql_execution_t *self,
     self->host_arg = arg;
     execution_advance(self);
 }
+
+void gql_execution_trim(gql_execution_t *self)
+{
+    batches_free(self);
+    for (uint32_t i = 0; i < self->root_count; i++) {
+        buffer_free(&self->roots[i].text.bytes);
+        self->roots[i].text.first = self->roots[i].text.last = NULL;
+        self->root_scheduled[i] = NULL;
+    }
+    buffer_free(&self->response);
+    arena_destroy(&self->event_arena);
+    self->work = self->arena;
+    self->errors = (field_errors_t){.arena = self->work, .limit = self->limits.max_errors};
+    self->cursor = NULL;
+}

@@ -1,6 +1,7 @@
 #include "gateway/graphql/language/errors.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 void gql_errors_add(gql_errors_t *self,
@@ -69,8 +70,10 @@ void gql_errors_write(const gql_errors_t *self, buffer_t *out)
         s_write_error(error, out);
     }
     if (self->out_of_memory) {
-        gql_error_t error = {.code = ERR_LIMIT_EXCEEDED,
-                             .message = "The document needs more memory than it may have."};
+        char text[120];
+        snprintf(text, sizeof text, "The document needs more memory than the limit of %zu bytes.",
+                 arena_limit(self->arena));
+        gql_error_t error = {.code = ERR_LIMIT_EXCEEDED, .message = text};
         if (self->first)
             buffer_put_char(out, ',');
         s_write_error(&error, out);

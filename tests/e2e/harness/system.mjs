@@ -73,12 +73,12 @@ class System {
     return this.gateways[0].wsUrl;
   }
 
-  async addStore() {
+  async addStore(isTcp = this.options.tcp) {
     const index = this.stores.length + 1;
-    const port = this.options.tcp ? await freePort() : 0;
-    const eventsPort = this.options.tcp ? await freePort() : 0;
-    const bus = this.options.tcp ? `tcp://127.0.0.1:${port}` : `ipc://${this.dir}/store-${index}.ipc`;
-    const events = this.options.tcp ? `tcp://127.0.0.1:${eventsPort}` : `ipc://${this.dir}/store-${index}-events.ipc`;
+    const port = isTcp ? await freePort() : 0;
+    const eventsPort = isTcp ? await freePort() : 0;
+    const bus = isTcp ? `tcp://127.0.0.1:${port}` : `ipc://${this.dir}/store-${index}.ipc`;
+    const events = isTcp ? `tcp://127.0.0.1:${eventsPort}` : `ipc://${this.dir}/store-${index}-events.ipc`;
     const admin = `127.0.0.1:${await freePort()}`;
     const store = new Process(
       `store-${index}`,

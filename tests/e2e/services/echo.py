@@ -70,20 +70,31 @@ def answer(verb, deadline, body):
         return ANSWER | ERROR, {"code": "INTERNAL", "message": f"echo cannot read the call: {wrong}"}
 
 
-def main(endpoint):
-    socket = zmq.Context().socket(zmq.ROUTER)
+def replies(message, answer=answer):
+    """The records that answer those of a message, which is one record behind the other."""
+    while len(message) >= HEADER.size:
+        _, _, verb, _, _, size, call_id, deadline, _ = HEADER.unpack_from(message)
+        body, message = message[HEADER.size:HEADER.size + size], message[HEADER.size + size:]
+        result = answer(verb, deadline, body)
+        if result:
+            flags, text = result[0], json.dumps(result[1]).encode()
+            yield HEADER.pack(b"PRL", 1, verb, flags, 0, len(text), call_id, 0, 0) + text
+
+
+def bind(kind, endpoint):
+    socket = zmq.Context.instance().socket(kind)
     for option, value in ((zmq.HEARTBEAT_IVL, 1000), (zmq.HEARTBEAT_TIMEOUT, 3000), (zmq.HEARTBEAT_TTL, 3000), (zmq.RCVHWM, 0)):
         socket.setsockopt(option, value)
     socket.bind(endpoint)
+    return socket
+
+
+def main(endpoint):
+    socket = bind(zmq.ROUTER, endpoint)
     while True:
         gateway, message = socket.recv_multipart()
-        while len(message) >= HEADER.size:  # a message is one record behind the other
-            _, _, verb, _, _, size, call_id, deadline, _ = HEADER.unpack_from(message)
-            body, message = message[HEADER.size:HEADER.size + size], message[HEADER.size + size:]
-            result = answer(verb, deadline, body)
-            if result:
-                flags, text = result[0], json.dumps(result[1]).encode()
-                socket.send_multipart([gateway, HEADER.pack(b"PRL", 1, verb, flags, 0, len(text), call_id, 0, 0) + text])
+        for reply in replies(message):
+            socket.send_multipart([gateway, reply])
 
 
 if __name__ == "__main__":

@@ -215,6 +215,25 @@ static void s_test_metrics(void **state)
     }
     assert_int_equal(metric_value(metrics_counter("many_total", "Many.", "overflow=\"true\"")),
                      100);
+    /* What is gone leaves room; what the overflow shares stays. */
+    metric_t *gone = metrics_counter("many_total", "Many.", "n=\"0\"");
+    metric_t *shared = metrics_counter("many_total", "Many.", "n=\"5000\"");
+    metrics_remove(&gone);
+    assert_null(gone);
+    metrics_remove(&gone);
+    gone = metrics_counter("many_total", "Many.", "n=\"999\""); /* the last one */
+    metrics_remove(&gone);
+    metrics_remove(&shared);
+    assert_int_equal(metric_value(metrics_counter("many_total", "Many.", "overflow=\"true\"")),
+                     100);
+    metric_inc(metrics_counter("many_total", "Many.", "n=\"5000\""));
+    buffer_clear(&out);
+    metrics_print(&out);
+    buffer_put_char(&out, '\0');
+    assert_null(strstr(out.data, "many_total{n=\"0\"}"));
+    assert_null(strstr(out.data, "many_total{n=\"999\"}"));
+    assert_non_null(strstr(out.data, "many_total{n=\"998\"} 1\n"));
+    assert_non_null(strstr(out.data, "many_total{n=\"5000\"} 1\n"));
     buffer_free(&labels);
     buffer_free(&out);
     metrics_shutdown();

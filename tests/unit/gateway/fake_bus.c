@@ -39,6 +39,7 @@ services_call(services_t *self, const service_request_t *request, service_answer
     s_copy(call->args, sizeof call->args, request->args);
     s_copy(call->identity, sizeof call->identity, request->identity);
     s_copy(call->resume, sizeof call->resume, request->resume);
+    call->deadline_ms = request->deadline_ms;
     call->fn = fn;
     call->arg = arg;
     call->open = true;

@@ -15,6 +15,7 @@ typedef struct {
     char args[256];
     char identity[256];
     char resume[64];
+    int64_t deadline_ms;
     service_answer_fn fn;
     void *arg;
 } fake_call_t;

@@ -1,12 +1,27 @@
 #include "fake_service.h"
 
+#include <arpa/inet.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 
 static zframe_t *s_gateway; /* routing id of the last caller; one service at a time sends by it */
+
+int fake_service_port(void)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 ||
+        getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+        abort();
+    close(fd);
+    return ntohs(address.sin_port);
+}
 
 static void s_write_manifest(fake_service_t *self, const bus_id_t *id, buffer_t *out)
 {

@@ -50,6 +50,8 @@ void fake_service_open(fake_service_t *self,
                        const char *events_endpoint,
                        const bus_security_t *security);
 void fake_service_close(fake_service_t *self);
+/* A port that nobody listens on, on any address. */
+int fake_service_port(void);
 /* Publishes one EVENT with this body. */
 void fake_service_publish(fake_service_t *self, const char *stream, const char *body);
 void fake_service_event(

@@ -32,6 +32,8 @@ typedef struct {
     void *arg;
 } deferred_t;
 
+static void s_end_calls(void);
+
 static int64_t s_now_us;
 static loop_timer_t *s_timers;
 static feed_idle_t *s_idle;
@@ -133,6 +135,7 @@ bool world_turn(void)
     world.turns++;
     while (s_fire_timers())
         ;
+    s_end_calls();
     if (s_idle != NULL && s_idle->is_on)
         s_idle->fn(s_idle->arg);
     for (size_t i = 0; i < s_deferred_count; i++) {
@@ -181,6 +184,8 @@ struct service_call {
     uint32_t last, limit;
     int streams[1000];
     size_t count;
+    char identity[64];   /* of a CALL */
+    int64_t deadline_ms; /* of a CALL */
     service_answer_fn fn;
     void *arg;
 };
@@ -244,6 +249,7 @@ static service_call_t *s_add_call(bus_verb_t verb, service_answer_fn fn, void *a
 
 static void s_remove_call(service_call_t *call)
 {
+    world.calls_under_way -= call->verb == BUS_CALL;
     service_call_t **at = &s_calls;
     while (*at != call)
         at = &(*at)->next;
@@ -310,6 +316,24 @@ static void s_drop_frames(world_instance_t *self, int stream)
         if (self->frames[i].stream != stream)
             self->frames[kept++] = self->frames[i];
     self->frame_count = kept;
+}
+
+service_call_t *
+services_call(services_t *self, const service_request_t *request, service_answer_fn fn, void *arg)
+{
+    (void)self;
+    assert(strcmp(request->service, "profiles") == 0);
+    assert(strcmp(request->field, "Message.author") == 0);
+    assert(request->deadline_ms > clock_unix_ms() && request->request == NULL);
+    service_call_t *call = s_add_call(BUS_CALL, fn, arg);
+    call->deadline_ms = request->deadline_ms;
+    snprintf(call->identity, sizeof call->identity, "%.*s", (int)request->identity.size,
+             request->identity.size > 0 ? request->identity.data : "");
+    world.calls++;
+    world.calls_under_way++;
+    if (world.calls_most < world.calls_under_way)
+        world.calls_most = world.calls_under_way;
+    return call;
 }
 
 void services_subscribe(services_t *self, const char *service, const char *stream)
@@ -512,13 +536,40 @@ size_t world_request_count(void)
     return count;
 }
 
+/* The services of fields below the root say who asked. */
+static void s_answer_call(service_call_t *call, const char *failure)
+{
+    service_answer_t answer = {.ok = failure == NULL, .code = failure, .message = "no"};
+    answer.json = (json_slice_t){call->identity, strlen(call->identity)};
+    s_remove_call(call);
+    call->fn(call->arg, &answer);
+    free(call);
+}
+
+/* Nobody is there to answer: 50 ms before their deadline they end. */
+static void s_end_calls(void)
+{
+    service_call_t *next;
+    for (service_call_t *call = s_calls; call != NULL; call = next) {
+        next = call->next;
+        if (call->verb != BUS_CALL || call->deadline_ms - 50 > clock_unix_ms())
+            continue;
+        s_answer_call(call, "UNAVAILABLE");
+        next = s_calls; /* the list has changed */
+    }
+}
+
 bool world_answer(size_t index)
 {
     service_call_t *call = s_calls;
-    while (call != NULL && index-- > 0)
+    while (call != NULL && ((world.holds_calls && call->verb == BUS_CALL) || index-- > 0))
         call = call->next;
     if (call == NULL)
         return false;
+    if (call->verb == BUS_CALL) {
+        s_answer_call(call, world.fails_with);
+        return true;
+    }
     s_remove_call(call);
     buffer_t out = BUFFER_INIT(64 * 1024 * 1024);
     service_answer_t answer = {.ok = world.fails_with == NULL};
@@ -555,52 +606,6 @@ void world_flow(void)
     }
 }
 
-/* ---- the engine ---- */
-
-struct gql_execution {
-    char key[16];
-};
-
-static size_t s_executions;
-
-gql_execution_t *world_execution(const char *types)
-{
-    gql_execution_t *self = calloc(1, sizeof *self);
-    snprintf(self->key, sizeof self->key, "%s", types);
-    s_executions++;
-    return self;
-}
-
-size_t world_executions(void)
-{
-    return s_executions;
-}
-
-void gql_execution_destroy(gql_execution_t **self_p)
-{
-    if (*self_p != NULL)
-        s_executions--;
-    free(*self_p);
-    *self_p = NULL;
-}
-
-bool gql_execution_takes(const gql_execution_t *self, const char *type, size_t type_size)
-{
-    return type_size == 1 && strchr(self->key, type[0]) != NULL;
-}
-
-const char *gql_execution_group_key(const gql_execution_t *self)
-{
-    return self->key;
-}
-
-void gql_execution_render(
-    gql_execution_t *self, const char *payload, size_t size, const char *cursor, buffer_t *response)
-{
-    world.renders++;
-    buffer_printf(response, "%s %.*s %s", self->key, (int)size, payload, cursor);
-}
-
 /* ---- life ---- */
 
 void world_open(void)
@@ -614,6 +619,7 @@ void world_open(void)
     }
     snprintf(world.epoch, sizeof world.epoch, "00c0ffee00c0ffee");
     snprintf(world.announced, sizeof world.announced, "%s", world.epoch);
+    world.holes = 1;
     memset(&s_listener, 0, sizeof s_listener);
     s_deferred_count = 0;
     s_set_time(1000000);
@@ -622,7 +628,7 @@ void world_open(void)
 void world_close(void)
 {
     world_turn();
-    assert(s_timers == NULL && s_idle == NULL && s_calls == NULL && s_executions == 0);
+    assert(s_timers == NULL && s_idle == NULL && s_calls == NULL && world_executions() == 0);
     for (int i = 0; i < WORLD_STREAMS; i++) {
         assert(world.streams[i].uses == 0);
         free(world.streams[i].events);

@@ -52,8 +52,11 @@ typedef struct {
     unsigned cut;           /* REPLAY gives at most so many events; 0: as many as asked for */
     const char *fails_with; /* answers are this error; NULL: none */
     bool gives_rubbish;
+    bool holds_calls; /* the service of fields below the root is away */
+    uint32_t holes;   /* calls that one event needs, if its execution does; 1 */
     /* Counts. */
     size_t replays, heads, settled, pokes, reconnects, renders, turns;
+    size_t calls, calls_under_way, calls_most;
 } world_t;
 
 extern world_t world;
@@ -86,7 +89,8 @@ void world_flow(void);
 /* A manifest changed. */
 void world_tell_change(void);
 
-/* An execution that takes events whose type is in `types`. */
+/* An execution that takes events whose type is in `types`; if they begin with '@', rendering them
+ * needs calls. */
 gql_execution_t *world_execution(const char *types);
 size_t world_executions(void);
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/metrics.h"
 #include "fake_service.h"
 #include "gateway/bus/services.h"
 
@@ -85,6 +86,18 @@ static void s_expect(loop_t *loop, size_t count, int timeout_ms)
         fail_msg("there are not %zu instances", count);
 }
 
+/* Are there metrics of that endpoint? */
+static bool s_has_series(const char *endpoint)
+{
+    buffer_t out = BUFFER_INIT(1024 * 1024);
+    metrics_print(&out);
+    buffer_put_char(&out, '\0');
+    assert_false(out.failed);
+    bool has = strstr(out.data, endpoint) != NULL;
+    buffer_free(&out);
+    return has;
+}
+
 static void s_test_names(void **state)
 {
     (void)state;
@@ -94,12 +107,15 @@ static void s_test_names(void **state)
         .name = "store", .sdl = "type Query { a: Int }", .incarnation = "a", .is_ready = true};
     fake_service_t b = a;
     b.incarnation = "b";
-    fake_service_open(&a, loop, "tcp://127.0.0.1:18706", NULL, NULL);
-    fake_service_open(&b, loop, "tcp://127.0.0.2:18706", NULL, NULL);
-    services_options_t options = {.loop = loop,
-                                  .list = "store=tcp://store.test:18706",
-                                  .gateway_id = "gw",
-                                  .security = {.plain_tcp = true}};
+    char first[64], second[64], list[64];
+    int port = fake_service_port();
+    snprintf(first, sizeof first, "tcp://127.0.0.1:%d", port);
+    snprintf(second, sizeof second, "tcp://127.0.0.2:%d", port);
+    snprintf(list, sizeof list, "store=tcp://store.test:%d", port);
+    fake_service_open(&a, loop, first, NULL, NULL);
+    fake_service_open(&b, loop, second, NULL, NULL);
+    services_options_t options = {
+        .loop = loop, .list = list, .gateway_id = "gw", .security = {.plain_tcp = true}};
     s_services = services_new(&options, &err);
     assert_non_null(s_services);
     turn_for(loop, 100);
@@ -108,6 +124,7 @@ static void s_test_names(void **state)
     s_expect(loop, 1, 5000);
     s_addresses = 3;
     s_expect(loop, 2, 5000);
+    assert_true(s_has_series(first));
     int lookups = s_lookups;
     s_addresses = 2; /* a is no longer announced, but it answers */
     turn_for(loop, 3500);
@@ -116,10 +133,12 @@ static void s_test_names(void **state)
     fake_service_close(&a);
     s_expect(loop, 1, 1000);
     a.hellos = 0;
-    fake_service_open(&a, loop, "tcp://127.0.0.1:18706", NULL, NULL);
+    fake_service_open(&a, loop, first, NULL, NULL);
     turn_for(loop, 1500);
     assert_int_equal(a.hellos, 0); /* nobody calls there any more */
-    s_addresses = 0;               /* a look-up that fails changes nothing */
+    assert_false(s_has_series(first));
+    assert_true(s_has_series(second));
+    s_addresses = 0; /* a look-up that fails changes nothing */
     turn_for(loop, 3500);
     s_expect(loop, 1, 0);
     services_destroy(&s_services); /* maybe with a look-up under way */

@@ -324,6 +324,23 @@ static void s_test_no_such_service(void **state)
     }
 }
 
+/* What has no time left is not sent, and that is certain. */
+static void s_test_no_time(void **state)
+{
+    fixture_t *self = *state;
+    result_t result;
+    s_open_a(self);
+    s_start(self, false);
+    assert_true(turn_until(self->loop, s_has_one_up, self, 2000));
+    s_call(self, "Query.get", -5, &result);
+    assert_false(result.is_answered); /* not from inside */
+    assert_true(turn_until(self->loop, s_is_answered, &result, 1000));
+    assert_string_equal(result.code, "TIMEOUT");
+    assert_non_null(strstr(result.extensions, "\"outcome\":\"none\""));
+    turn_for(self->loop, 50);
+    assert_int_equal(self->a.calls, 0);
+}
+
 static void s_test_ceiling(void **state)
 {
     fixture_t *self = *state;
@@ -339,6 +356,7 @@ static void s_test_ceiling(void **state)
         calls[i] = s_call(self, "Query.get", 5000, &results[i]);
     assert_true(turn_until(self->loop, s_is_answered, &results[2], 500));
     assert_string_equal(results[2].code, "LIMIT_EXCEEDED");
+    assert_string_equal(results[2].message, "3 calls to the service are in flight; the limit is 2");
     assert_non_null(strstr(results[2].extensions, "\"none\""));
     assert_false(results[0].is_answered || results[1].is_answered);
     service_call_cancel(&calls[0]);
@@ -692,14 +710,27 @@ static void s_test_replay_and_heads(void **state)
     assert_string_equal(result.json, "{\"streams\":[\"a\",\"b\"],\"settled\":true}");
 }
 
+/* Instance a over tcp; the events' address is the one that it was reached at. Its port. */
+static int s_open_tcp(fixture_t *self, const bus_security_t *security)
+{
+    char calls[64], events[64];
+    int port = fake_service_port(), events_port = fake_service_port();
+    snprintf(calls, sizeof calls, "tcp://127.0.0.1:%d", port);
+    snprintf(events, sizeof events, "tcp://127.0.0.1:%d", events_port);
+    snprintf(self->a_events, sizeof self->a_events, "tcp://*:%d", events_port);
+    fake_service_open(&self->a, self->loop, calls, events, security);
+    return port;
+}
+
 static void s_test_host_name(void **state)
 {
     fixture_t *self = *state;
     result_t result;
-    fake_service_open(&self->a, self->loop, "tcp://127.0.0.1:18701", "tcp://127.0.0.1:18702", NULL);
-    self->a.events = "tcp://*:18702"; /* the address it was reached at */
+    char list[64];
+    int port = s_open_tcp(self, NULL);
     self->a.answers_heads = true;
-    s_start_with(self, "store=tcp://localhost:18701", 0);
+    snprintf(list, sizeof list, "store=tcp://localhost:%d", port);
+    s_start_with(self, list, 0);
     services_subscribe(self->services, "store", "room/a");
     s_call(self, "Query.get", 3000, &result);
     assert_true(turn_until(self->loop, s_is_answered, &result, 3000));
@@ -719,16 +750,13 @@ static void s_test_curve(void **state)
     bus_security_t store = {.keys_dir = path, .own = "store"};
     bus_auth_t *auth = bus_auth_new(&store, &err);
     assert_non_null(auth);
-    fake_service_open(&self->a, self->loop, "tcp://127.0.0.1:18703", "tcp://127.0.0.1:18704",
-                      &store);
-    self->a.events = "tcp://*:18704";
+    int port = s_open_tcp(self, &store);
     self->a.answers_heads = true;
-    char gateway[160];
+    char gateway[160], list[64];
     snprintf(gateway, sizeof gateway, "%s/gateway", keys);
-    services_options_t options = {.loop = self->loop,
-                                  .list = "store=tcp://127.0.0.1:18703",
-                                  .gateway_id = "gw",
-                                  .security = {.keys_dir = gateway}};
+    snprintf(list, sizeof list, "store=tcp://127.0.0.1:%d", port);
+    services_options_t options = {
+        .loop = self->loop, .list = list, .gateway_id = "gw", .security = {.keys_dir = gateway}};
     self->services = services_new(&options, &err);
     assert_non_null(self->services);
     static const services_listener_t listener = {.on_event = s_on_event,
@@ -794,6 +822,7 @@ int main(void)
         BUS_TEST(s_test_away),
         BUS_TEST(s_test_timeout),
         BUS_TEST(s_test_no_such_service),
+        BUS_TEST(s_test_no_time),
         BUS_TEST(s_test_ceiling),
         BUS_TEST(s_test_restart),
         BUS_TEST(s_test_sister),

@@ -65,6 +65,41 @@ void gql_execution_render(
     buffer_put(response, payload, size);
 }
 
+bool gql_execution_event_needs_calls(const gql_execution_t *self)
+{
+    (void)self;
+    return false;
+}
+
+void gql_execution_start_event(gql_execution_t *self,
+                               const char *payload,
+                               size_t size,
+                               const char *cursor,
+                               const gql_host_t *host,
+                               void *arg)
+{
+    (void)self, (void)payload, (void)size, (void)cursor, (void)host, (void)arg;
+    abort(); /* needs no calls */
+}
+
+void gql_execution_resolve(gql_execution_t *self, uint32_t index, const char *json, size_t size)
+{
+    (void)self, (void)index, (void)json, (void)size;
+    abort();
+}
+
+void gql_execution_reject(gql_execution_t *self, uint32_t index, const gql_failure_t *failure)
+{
+    (void)self, (void)index, (void)failure;
+    abort();
+}
+
+void gql_execution_trim(gql_execution_t *self)
+{
+    (void)self;
+    abort();
+}
+
 /* ---- the service ---- */
 
 static void s_on_call(fake_service_t *self, const bus_record_t *record, buffer_t *out)

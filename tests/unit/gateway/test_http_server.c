@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include "common/clock.h"
 #include "gateway/http/server.h"
 #include "ws_world.h"
 
@@ -245,6 +246,51 @@ static void test_waits_for_a_service(void **state)
     assert_non_null(first);
     assert_non_null(strstr(first, "{\"__typename\":\"Query\"}"));
     close(fd);
+}
+
+/* Each call has its time, and all of them together have theirs. */
+static void test_time_of_an_operation(void **state)
+{
+    (void)state;
+    int fd = s_connect();
+    int64_t start_ms = clock_unix_ms();
+    s_send(fd,
+           POST(JSON, 63, "{\"query\":\"mutation { a: say { n } b: say { n } c: say { n } }\"} "));
+    assert_int_equal(fake_call_count, 1);
+    assert_int_equal(fake_calls[0].deadline_ms, start_ms + 10000);
+    ws_world_sleep(&s_world, 9);
+    fake_answer("Mutation.say", "{\"n\":1}");
+    assert_int_equal(fake_calls[1].deadline_ms, start_ms + 19000);
+    ws_world_sleep(&s_world, 9);
+    fake_reject("Mutation.say", "TIMEOUT", "the service did not answer in time");
+    assert_int_equal(fake_calls[2].deadline_ms, start_ms + 25000);
+    ws_world_sleep(&s_world, 7);
+    fake_reject("Mutation.say", "TIMEOUT", "the service did not answer in time");
+    const char *response = s_receive(fd, 1);
+    assert_non_null(strstr(response, "\"data\":{\"a\":{\"n\":1},\"b\":null,\"c\":null}"));
+    const char *b = strstr(response, "the service did not answer in time");
+    assert_non_null(b);
+    assert_non_null(strstr(b, "the operation took 25000 ms; the limit is 25000 ms"));
+    close(fd);
+}
+
+static void test_size_of_variables(void **state)
+{
+    (void)state;
+    static char request[4000], body[3000];
+    for (int blanks = 0; blanks <= 100; blanks += 100) {
+        for (int size = 1999; size <= 2001; size++) {
+            int letters = size - (int)strlen("{'a':''}");
+            sprintf(body, "{\"query\":\"{__typename}\",\"variables\":%*s{\"a\":%*s\"%0*d\"}}",
+                    blanks, "", blanks, "", letters, 0);
+            sprintf(request,
+                    "POST /graphql HTTP/1.1\r\nHost: x\r\n" JSON "Content-Length: %zu\r\n\r\n%s",
+                    strlen(body), body);
+            s_gives(request, "HTTP/1.1 200",
+                    size > 2000 ? "the variables have 2001 bytes; the limit is 2000"
+                                : "{\"__typename\":\"Query\"}");
+        }
+    }
 }
 
 static void test_a_client_leaves(void **state)
@@ -565,6 +611,8 @@ int main(void)
         TEST(test_methods_and_types),
         TEST(test_statuses_by_media_type),
         TEST(test_waits_for_a_service),
+        TEST(test_time_of_an_operation),
+        TEST(test_size_of_variables),
         TEST(test_a_client_leaves),
         TEST(test_large_bodies),
         TEST(test_compressed_bodies),

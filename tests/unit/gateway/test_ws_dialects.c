@@ -345,8 +345,8 @@ static void test_limit_of_operations(void **state)
         s_say(text);
     }
     s_hears(
-        "{\"id\":\"5\",\"type\":\"error\",\"payload\":[{\"message\":\"more than 5 operations at "
-        "a time on one connection\",\"extensions\":{\"code\":\"LIMIT_EXCEEDED\"}}]}\n");
+        "{\"id\":\"5\",\"type\":\"error\",\"payload\":[{\"message\":\"6 operations at a time on "
+        "one connection; the limit is 5\",\"extensions\":{\"code\":\"LIMIT_EXCEEDED\"}}]}\n");
     assert_int_equal(fake_call_count, 5);
 }
 

@@ -33,6 +33,8 @@ void ws_world_begin(ws_world_t *self)
     runner_options_t runner = {.limits = GQL_LIMITS_DEFAULT,
                                .introspection = true,
                                .call_timeout_ms = 10000,
+                               .operation_timeout_ms = 25000,
+                               .max_variables_bytes = 2000,
                                .cache_documents = 100,
                                .cache_bytes = 1000000};
     self->runner = runner_new(&runner);

@@ -161,6 +161,7 @@ static json_t *s_event(host_t *self, const char *text, bool with_calls)
         gql_execution_start_event(self->execution, text, strlen(text), "cursor", &s_event_host,
                                   self);
         s_answer_all(self, false);
+        gql_execution_trim(self->execution); /* the next event needs nothing of this one */
         response = self->response;
         self->response = NULL;
     } else {

@@ -10,6 +10,7 @@
 
 #include "store/arguments.h"
 #include "store/like.h"
+#include "store/room.h"
 
 static json_t *s_args;
 
@@ -201,6 +202,57 @@ static void test_like(void **state)
     }
 }
 
+static void test_members(void **state)
+{
+    (void)state;
+    refusal_t refusal;
+    text_t text;
+    static const char *const open[] = {"{}", "{\"room\":\"lobby\"}", "{\"room\":\"private\"}"};
+    for (size_t i = 0; i < sizeof open / sizeof open[0]; i++)
+        s_assert_refused(arguments_private_room(s_parse(open[i]), &text, &refusal), &refusal,
+                         "room");
+    assert_true(arguments_private_room(s_parse("{\"room\":\"private/x\"}"), &text, &refusal));
+    static const char *const bad[] = {"{}", "{\"handle\":\"\"}", "{\"handle\":\"a\\nb\"}",
+                                      "{\"handle\":1}"};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+        s_assert_refused(arguments_handle(s_parse(bad[i]), &text, &refusal), &refusal, "handle");
+    assert_true(arguments_handle(s_parse("{\"handle\":\"a@b.example\"}"), &text, &refusal));
+    s_assert_refused(arguments_title(s_parse("{}"), &text, &refusal), &refusal, "title");
+    assert_true(arguments_title(s_parse("{\"title\":\"Our plans\"}"), &text, &refusal));
+    s_assert_refused(arguments_role(s_parse("{\"role\":\"member\"}"), &text, &refusal), &refusal,
+                     "role");
+    assert_true(arguments_role(s_parse("{\"role\":\"OWNER\"}"), &text, &refusal));
+    assert_true(arguments_role(s_parse("{}"), &text, &refusal));
+    assert_string_equal(text.data, "MEMBER");
+}
+
+static void test_private_names(void **state)
+{
+    (void)state;
+    assert_true(room_is_private("private/", 8));
+    assert_true(room_is_private("private/x", 9));
+    assert_false(room_is_private("private", 7));
+    assert_false(room_is_private("Private/x", 9));
+    assert_false(room_is_private("a private/x", 11));
+    assert_false(room_is_private("", 0));
+}
+
+/* Only the user pool's sub is looked at: others are known by their handle. */
+static void test_accounts_of_callers(void **state)
+{
+    (void)state;
+    store_call_t call = {0};
+    assert_string_equal(room_caller_account(&call), "");
+    call.identity = s_parse("{\"provider\":\"user-pool\",\"sub\":\"7\"}");
+    assert_string_equal(room_caller_account(&call), "7");
+    call.identity = s_parse("{\"provider\":\"oidc\",\"sub\":\"7\"}");
+    assert_string_equal(room_caller_account(&call), "");
+    call.identity = s_parse("{\"sub\":\"7\"}");
+    assert_string_equal(room_caller_account(&call), "");
+    call.identity = s_parse("{\"provider\":\"user-pool\"}");
+    assert_string_equal(room_caller_account(&call), "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +263,9 @@ int main(void)
         cmocka_unit_test_teardown(test_an_empty_filter_is_none, s_teardown),
         cmocka_unit_test_teardown(test_start, s_teardown),
         cmocka_unit_test(test_like),
+        cmocka_unit_test_teardown(test_members, s_teardown),
+        cmocka_unit_test(test_private_names),
+        cmocka_unit_test_teardown(test_accounts_of_callers, s_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include "store/message.h"
 #include "store/migrations.h"
 #include "store/pg_array.h"
+#include "store/room_event.h"
 
 static const char s_epoch[] = "00c0ffee00c0ffee";
 
@@ -36,6 +37,48 @@ static void s_print(buffer_t *out, const char *body)
     message_print(out, &message, &base);
     buffer_put_char(out, '\0');
     assert_false(out->failed);
+}
+
+/* The payload is: before, its cursor, after; or, if that is NULL, before alone. */
+static void s_check_event(const char *type, const char *body, const char *before, const char *after)
+{
+    char cursor[CURSOR_SIZE], wanted[1000];
+    buffer_t out = BUFFER_INIT(10000);
+    const message_t row = {.room = "private/a",
+                           .room_size = 9,
+                           .handle = "ann",
+                           .handle_size = 3,
+                           .body = body,
+                           .body_size = strlen(body),
+                           .seq = 18,
+                           .created_us = INT64_C(1795395600123999)};
+    cursor_base_t base = message_cursor_base(s_epoch, "private/a", 9);
+    cursor_print(&base, 18, cursor);
+    room_event_print(&out, type, strlen(type), &row, &base);
+    buffer_put_char(&out, '\0');
+    snprintf(wanted, sizeof wanted, "%s%s%s", before, after ? cursor : "", after ? after : "");
+    assert_string_equal(out.data, wanted);
+    assert_int_equal(room_event_is_revoke(type, strlen(type)), strcmp(type, "revoke") == 0);
+    buffer_free(&out);
+}
+
+#define CHANGED "\"changedBy\":\"ann\",\"changedAt\":\"2026-11-23T01:00:00.123Z\""
+
+static void test_events_of_rooms_are_printed(void **state)
+{
+    (void)state;
+    static const char body[] = "{\"handle\" : \"ben\", \"role\" : null}";
+    static const char change[] = "{\"room\":\"private/a\"," CHANGED ",\"cursor\":\"";
+    s_check_event("leaveRoom", body, change, "\",\"handle\" : \"ben\", \"role\" : null}");
+    s_check_event("createRoom", body, change,
+                  "\",\"createdAt\":\"2026-11-23T01:00:00.123Z\",\"handle\" : \"ben\", \"role\" : "
+                  "null}");
+    s_check_event("revoke", body, body, NULL);
+    s_check_event("editMessage", "x",
+                  "{\"messageId\":\"00000000-0000-0000-0000-000000000000\",\"body\":\"x\","
+                  "\"createdAt\":\"2026-11-23T01:00:00.123Z\",\"handle\":\"ann\",\"room\":"
+                  "\"private/a\",\"cursor\":\"",
+                  "\"}");
 }
 
 static void test_message_is_printed(void **state)
@@ -188,6 +231,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_message_is_printed),
+        cmocka_unit_test(test_events_of_rooms_are_printed),
         cmocka_unit_test(test_message_reads_back),
         cmocka_unit_test(test_arrays),
         cmocka_unit_test(test_heads_are_repeated_four_times),
