@@ -7,6 +7,7 @@
  * exit_before_commit  a batch is about to be sent
  * exit_after_commit   a batch was committed; nothing is published or answered yet
  * skip_publish        an event is not published, as if PUB/SUB had dropped it
+ * small_hwm           every time: the event socket drops beyond a few events, not 100,000
  *
  * Negative controls: they break a promise, and the tests must notice.
  *
@@ -16,6 +17,8 @@
  */
 #ifndef PARLEY_STORE_FAULT_H
 #define PARLEY_STORE_FAULT_H
+
+enum { FAULT_HWM = 10 };
 
 #ifdef PARLEY_FAULTS
 

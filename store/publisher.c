@@ -232,6 +232,8 @@ static void s_on_subscription(publisher_t *self, const char *data, size_t size)
     data++;
     size--;
     metric_inc(self->metric_subscriptions);
+    if (FAULT_IS("small_hwm"))
+        zsock_set_sndhwm(self->socket, FAULT_HWM);
     if (size < STREAM_PREFIX_SIZE + 2 || size > STREAM_BYTES_MAX + 1 || data[size - 1] != '\0' ||
         memcmp(data, STREAM_PREFIX, STREAM_PREFIX_SIZE) != 0 || memchr(data, '\0', size - 1) ||
         !utf8_is_valid(data, size))

@@ -19,7 +19,7 @@ const KINDS = ['stays', 'resumes', 'visits', 'resumes'];
 
 // Between each gateway and each store lie two links that can be cut, one for calls and one for events. `bus` is ipc, tcp (with
 // CURVE), or mixed: every other store by tcp.
-async function startLinked({ gateways, stores, bus, gatewayFault, storeFault }) {
+export async function startLinked({ gateways, stores, bus, gatewayFault = '', storeFault = '' }) {
   const system = await startSystem({ gateways: 0, stores: 0, gatewayArgs: ['--call-timeout-ms', String(CALL_TIMEOUT_MS)] });
   const links = [];
   try {
@@ -92,7 +92,7 @@ function tcpLinks(gateway, gatewayNumber, store, storeNumber) {
   return { endpoint: `tcp://${host}:${store.linkPorts[0]}`, links };
 }
 
-async function stopLinked(system, links) {
+export async function stopLinked(system, links) {
   try {
     await system.stop();
   } finally {
