@@ -63,11 +63,35 @@ bool log_format_parse(const char *name, log_format_t *format)
     return false;
 }
 
+/* Nothing in it that JSON would escape, and nothing that may be no UTF-8. */
+static bool s_is_plain(const char *text, size_t size)
+{
+    bool plain = true;
+    for (size_t i = 0; i < size; i++)
+        plain &= text[i] >= 0x20 && text[i] < 0x7F && text[i] != '"' && text[i] != '\\';
+    return plain;
+}
+
+static void s_put_quoted(buffer_t *out, const char *text, size_t size)
+{
+    char *at = buffer_reserve(out, size + 2);
+    if (!at)
+        return;
+    at[0] = '"';
+    memcpy(at + 1, text, size);
+    at[size + 1] = '"';
+    out->size += size + 2;
+}
+
 /* A value may come from outside in any bytes: what is no UTF-8 goes out byte by byte, so a line
  * stays JSON. */
 static void s_put_safe(buffer_t *out, const char *text)
 {
     size_t size = strlen(text);
+    if (s_is_plain(text, size)) {
+        s_put_quoted(out, text, size);
+        return;
+    }
     if (utf8_is_valid(text, size)) {
         buffer_put_json_string(out, text, size);
         return;
@@ -107,16 +131,29 @@ static void s_put_value(buffer_t *out, const log_field_t *field)
     }
 }
 
+/* The time as text, borrowed until the next call. Many lines fall into one millisecond. */
+static const char *s_time(void)
+{
+    static _Thread_local int64_t t_ms = INT64_MIN;
+    static _Thread_local char t_text[CLOCK_ISO_SIZE];
+    int64_t now_us = clock_unix_us();
+    if (now_us / 1000 != t_ms)
+        clock_iso(now_us, t_text);
+    t_ms = now_us / 1000;
+    return t_text;
+}
+
 static void s_put_head(buffer_t *out, log_level_t level, const char *message)
 {
-    char time[CLOCK_ISO_SIZE];
-    clock_iso(clock_unix_us(), time);
     if (!s_log.json) {
-        buffer_printf(out, "%s %-5s %s", time, s_level_names[level], message);
+        buffer_printf(out, "%s %-5s %s", s_time(), s_level_names[level], message);
         return;
     }
-    buffer_printf(out, "{\"time\":\"%s\",\"level\":\"%s\",\"program\":", time,
-                  s_level_names[level]);
+    buffer_put_str(out, "{\"time\":\"");
+    buffer_put(out, s_time(), CLOCK_ISO_SIZE - 1);
+    buffer_put_str(out, "\",\"level\":\"");
+    buffer_put_str(out, s_level_names[level]);
+    buffer_put_str(out, "\",\"program\":");
     s_put_safe(out, s_log.program);
     if (s_log.node != NULL) {
         buffer_put_str(out, ",\"node\":");
@@ -124,6 +161,25 @@ static void s_put_head(buffer_t *out, log_level_t level, const char *message)
     }
     buffer_put_str(out, ",\"message\":");
     s_put_safe(out, message);
+}
+
+/* Without printf, which would be a quarter of what the gateway itself does for a small request. */
+static void s_put_field(buffer_t *out, const log_field_t *field)
+{
+    size_t size = strlen(field->name);
+    char *at = buffer_reserve(out, size + 4);
+    if (!at)
+        return;
+    if (s_log.json)
+        *at++ = ',';
+    *at++ = s_log.json ? '"' : ' ';
+    memcpy(at, field->name, size);
+    at += size;
+    if (s_log.json)
+        *at++ = '"';
+    *at = s_log.json ? ':' : '=';
+    out->size += size + (s_log.json ? 4 : 2);
+    s_put_value(out, field);
 }
 
 static void s_write(const buffer_t *text)
@@ -160,15 +216,15 @@ void log_write(log_level_t level, const char *message, ...)
 {
     if (!log_is_on(level))
         return;
-    buffer_t line = BUFFER_INIT(LINE_MAX_BYTES);
+    char memory[LINE_MAX_BYTES];
+    buffer_t line = {.data = memory, .capacity = sizeof memory, .limit = sizeof memory};
     s_put_head(&line, level, message);
     va_list args;
     va_start(args, message);
     for (log_field_t field = va_arg(args, log_field_t); field.name != NULL;
          field = va_arg(args, log_field_t)) {
         size_t before = line.size;
-        buffer_printf(&line, s_log.json ? ",\"%s\":" : " %s=", field.name);
-        s_put_value(&line, &field);
+        s_put_field(&line, &field);
         if (line.failed ||
             line.size > LINE_MAX_BYTES - 64) { /* a field too long for a line is left out */
             line.size = before;
@@ -178,7 +234,6 @@ void log_write(log_level_t level, const char *message, ...)
     va_end(args);
     buffer_put_str(&line, s_log.json ? "}\n" : "\n");
     s_emit(level, &line);
-    buffer_free(&line);
 }
 
 void log_hold(bool hold)
