@@ -9,6 +9,12 @@
 
 enum { FIRST_BLOCK = 4096, BLOCK_MAX = 64 * 1024, ALIGN = 16 };
 
+#ifdef __SANITIZE_ADDRESS__
+enum { SPARE_MAX = 0 }; /* so that use after free is seen */
+#else
+enum { SPARE_MAX = 64 };
+#endif
+
 typedef struct block {
     struct block *next; /* the one filled before this */
     size_t capacity;
@@ -17,6 +23,7 @@ typedef struct block {
 } block_t;
 
 struct arena {
+    arena_t *next;  /* of the spare ones */
     block_t *block; /* being filled; never NULL */
     size_t used;
     size_t limit;
@@ -36,8 +43,19 @@ static block_t *s_block_new(size_t capacity)
     return block;
 }
 
+/* Arenas with one empty block, to be used again: an operation has one or two. */
+static _Thread_local arena_t *t_spare;
+static _Thread_local int t_spare_count;
+
 arena_t *arena_new(size_t limit_bytes)
 {
+    if (t_spare != NULL) {
+        arena_t *spare = t_spare;
+        t_spare = spare->next;
+        t_spare_count--;
+        *spare = (arena_t){.block = spare->block, .limit = limit_bytes};
+        return spare;
+    }
     arena_t *self = calloc(1, sizeof *self);
     block_t *block = s_block_new(FIRST_BLOCK);
     if (self == NULL || block == NULL)
@@ -60,10 +78,17 @@ void arena_destroy(arena_t **self_p)
 {
     if (*self_p == NULL)
         return;
-    s_free_after_first(*self_p);
-    free((*self_p)->block);
-    free(*self_p);
+    arena_t *self = *self_p;
     *self_p = NULL;
+    arena_reset(self);
+    if (t_spare_count < SPARE_MAX) {
+        self->next = t_spare;
+        t_spare = self;
+        t_spare_count++;
+        return;
+    }
+    free(self->block);
+    free(self);
 }
 
 void arena_reset(arena_t *self)
