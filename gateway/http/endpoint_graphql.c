@@ -56,9 +56,9 @@ static void s_open_event_stream(exchange_t *self)
                              "no more connections can be served");
         return;
     }
-    const char *origin = exchange_header(self, "Origin");
+    const char *origin = self->headers[HEADER_ORIGIN];
     http_event_stream_t stream = {
-        .last_event_id = exchange_header(self, "Last-Event-ID"),
+        .last_event_id = self->headers[HEADER_LAST_EVENT_ID],
         .request_id = self->request_id,
         .client = self->client,
         .identity = self->identity,
@@ -72,7 +72,7 @@ static void s_open_event_stream(exchange_t *self)
 static void s_run(exchange_t *self)
 {
     gql_operation_kind_t kind = operation_kind(self->operation);
-    const char *last = exchange_header(self, "Last-Event-ID");
+    const char *last = self->headers[HEADER_LAST_EVENT_ID];
     bool get = !exchange_is(self, "POST");
     if (kind == GQL_SUBSCRIPTION && last && !utf8_is_valid(last, strlen(last))) {
         operation_cancel(&self->operation);
@@ -120,7 +120,7 @@ static bool s_read(exchange_t *self, graphql_request_t *request)
     if (!exchange_is(self, "POST")) {
         graphql_request_from_target(request, self->arena, &self->target, &err);
     } else {
-        switch (http_content_is_json(exchange_header(self, "Content-Type"))) {
+        switch (http_content_is_json(self->headers[HEADER_CONTENT_TYPE])) {
         case HTTP_CONTENT_OK:
             break;
         case HTTP_CONTENT_MISSING:
@@ -175,8 +175,8 @@ void endpoint_graphql(exchange_t *self)
     if (!s_read(self, &request))
         return;
     err_t err = ERR_INIT;
-    err_code_t code = credential_check(self->options->auth, exchange_header(self, "Authorization"),
-                                       exchange_header(self, "X-Api-Key"), &self->identity, &err);
+    err_code_t code = credential_check(self->options->auth, self->headers[HEADER_AUTHORIZATION],
+                                       self->headers[HEADER_X_API_KEY], &self->identity, &err);
     int64_t wait_ms = code ? 0 : rate_limits_take_handle(self->options->rates, self->identity);
     if (code)
         exchange_refuse_credential(self, &err);

@@ -13,7 +13,7 @@
 
 bool endpoint_is_websocket(const exchange_t *self)
 {
-    const char *upgrade = exchange_header(self, "Upgrade");
+    const char *upgrade = self->headers[HEADER_UPGRADE];
     return upgrade && http_list_has(upgrade, "websocket", false) && self->options->hooks &&
            self->options->hooks->websocket_open &&
            (!strcmp(self->target.path, "/graphql") ||
@@ -25,8 +25,8 @@ static http_handshake_t s_handshake(const exchange_t *self)
     return (http_handshake_t){
         .path = self->target.path,
         .protocols = exchange_header(self, "Sec-WebSocket-Protocol"),
-        .authorization = exchange_header(self, "Authorization"),
-        .api_key = exchange_header(self, "X-Api-Key"),
+        .authorization = self->headers[HEADER_AUTHORIZATION],
+        .api_key = self->headers[HEADER_X_API_KEY],
         .header_param = http_target_param(self->arena, &self->target, "header", HTTP_PLUS_IS_PLUS),
         .request_id = self->request_id,
         .traceparent = exchange_traceparent(self),
@@ -85,7 +85,7 @@ static unsigned s_check(const exchange_t *self, const char **message)
         *message = "Sec-WebSocket-Key must be 16 bytes in base64";
         return MHD_HTTP_BAD_REQUEST;
     }
-    if (!origins_allow(self->options->origins, exchange_header(self, "Origin"))) {
+    if (!origins_allow(self->options->origins, self->headers[HEADER_ORIGIN])) {
         *message = "pages of this origin may not connect";
         return MHD_HTTP_FORBIDDEN;
     }

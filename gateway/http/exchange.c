@@ -1,6 +1,7 @@
 #include "gateway/http/exchange.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "common/metrics.h"
 #include "gateway/http/aws_json.h"
@@ -15,9 +16,45 @@ const char *exchange_header(const exchange_t *self, const char *name)
     return MHD_lookup_connection_value(self->connection, MHD_HEADER_KIND, name);
 }
 
+static enum MHD_Result
+s_keep_header(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    static const struct {
+        const char *name;
+        size_t size;
+    } kept[HEADERS_KEPT] = {
+#define KEPT(index, name_) [index] = {name_, sizeof(name_) - 1}
+        KEPT(HEADER_ACCEPT, "Accept"),
+        KEPT(HEADER_AUTHORIZATION, "Authorization"),
+        KEPT(HEADER_CONTENT_ENCODING, "Content-Encoding"),
+        KEPT(HEADER_CONTENT_LENGTH, "Content-Length"),
+        KEPT(HEADER_CONTENT_TYPE, "Content-Type"),
+        KEPT(HEADER_LAST_EVENT_ID, "Last-Event-ID"),
+        KEPT(HEADER_ORIGIN, "Origin"),
+        KEPT(HEADER_TRACEPARENT, "traceparent"),
+        KEPT(HEADER_UPGRADE, "Upgrade"),
+        KEPT(HEADER_X_API_KEY, "X-Api-Key"),
+        KEPT(HEADER_X_FORWARDED_FOR, "X-Forwarded-For"),
+        KEPT(HEADER_X_REQUEST_ID, "X-Request-Id"),
+#undef KEPT
+    };
+    exchange_t *self = cls;
+    size_t size = strlen(name);
+    (void)kind;
+    for (int i = 0; i < HEADERS_KEPT; i++)
+        if (kept[i].size == size && !self->headers[i] && !strcasecmp(kept[i].name, name))
+            self->headers[i] = value;
+    return MHD_YES;
+}
+
+void exchange_keep_headers(exchange_t *self)
+{
+    MHD_get_connection_values(self->connection, MHD_HEADER_KIND, s_keep_header, self);
+}
+
 const char *exchange_traceparent(const exchange_t *self)
 {
-    const char *text = exchange_header(self, "traceparent");
+    const char *text = self->headers[HEADER_TRACEPARENT];
     return text && strspn(text, "0123456789abcdef-") == strlen(text) ? text : NULL;
 }
 
@@ -32,7 +69,7 @@ static void s_add_cors(exchange_t *self)
     const origins_t *origins = self->options->origins;
     if (!origins_allow_all(origins))
         MHD_add_response_header(self->response, "Vary", "Origin");
-    const char *origin = exchange_header(self, "Origin");
+    const char *origin = self->headers[HEADER_ORIGIN];
     if (!origin || !origins_allow(origins, origin))
         return;
     MHD_add_response_header(self->response, "Access-Control-Allow-Origin",
@@ -196,7 +233,7 @@ void exchange_reply_too_large(exchange_t *self, unsigned long long size)
 
 bool exchange_decode_body(exchange_t *self)
 {
-    content_coding_t coding = content_coding_read(exchange_header(self, "Content-Encoding"));
+    content_coding_t coding = content_coding_read(self->headers[HEADER_CONTENT_ENCODING]);
     if (!self->body.size || coding == CONTENT_IDENTITY)
         return true;
     if (coding == CONTENT_CODING_UNKNOWN) {
@@ -226,7 +263,7 @@ void exchange_reply_options(exchange_t *self, const char *allow)
         return;
     }
     MHD_add_response_header(response, "Allow", allow);
-    const char *origin = exchange_header(self, "Origin");
+    const char *origin = self->headers[HEADER_ORIGIN];
     const char *method = exchange_header(self, "Access-Control-Request-Method");
     if (origin && method && origins_allow(self->options->origins, origin)) {
         MHD_add_response_header(response, "Access-Control-Allow-Methods", allow);

@@ -20,6 +20,23 @@ typedef enum {
     EXCHANGE_ANSWERED, /* the response is queued, or the connection has left or is cut */
 } exchange_state_t;
 
+/* Headers that are asked for at most requests: found once, and not by a search for each. */
+typedef enum {
+    HEADER_ACCEPT,
+    HEADER_AUTHORIZATION,
+    HEADER_CONTENT_ENCODING,
+    HEADER_CONTENT_LENGTH,
+    HEADER_CONTENT_TYPE,
+    HEADER_LAST_EVENT_ID,
+    HEADER_ORIGIN,
+    HEADER_TRACEPARENT,
+    HEADER_UPGRADE,
+    HEADER_X_API_KEY,
+    HEADER_X_FORWARDED_FOR,
+    HEADER_X_REQUEST_ID,
+    HEADERS_KEPT,
+} header_t;
+
 typedef struct exchange exchange_t;
 struct exchange {
     list_node_t node; /* in the server's list, oldest first */
@@ -30,7 +47,8 @@ struct exchange {
     exchange_state_t state;
     int64_t started_us;
     const char *raw_target;
-    const char *method; /* borrowed from MHD while the request lives */
+    const char *method;                /* borrowed from MHD while the request lives */
+    const char *headers[HEADERS_KEPT]; /* as method; NULL if absent */
     http_target_t target;
     bool cors;      /* pages of other origins may read the answer */
     bool suspended; /* in MHD */
@@ -51,7 +69,9 @@ struct exchange {
     rate_connection_t *rate; /* of the connection, or NULL */
 };
 
-/* A request header, or NULL. */
+/* Finds the headers that are kept; of several with one name the first counts. */
+void exchange_keep_headers(exchange_t *self);
+/* A request header of any name, or NULL. */
 const char *exchange_header(const exchange_t *self, const char *name);
 /* W3C Trace Context, to be passed on; NULL if it is absent or none. */
 const char *exchange_traceparent(const exchange_t *self);

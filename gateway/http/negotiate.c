@@ -189,6 +189,8 @@ http_content_t http_content_is_json(const char *content_type)
 {
     item_t item;
     const char *at = content_type ? content_type : "";
+    if (!strcmp(at, "application/json")) /* as most say it */
+        return HTTP_CONTENT_OK;
     if (!s_next_item(&at, &item))
         return HTTP_CONTENT_MISSING;
     if (!s_is(&item, "application/json"))

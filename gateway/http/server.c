@@ -20,7 +20,7 @@
 
 enum {
     SNDBUF_BYTES = 64 * 1024,
-    CONNECTION_MEMORY = 20 * 1024, /* for heads; libmicrohttpd clears all of it at each request */
+    CONNECTION_MEMORY = 16 * 1024, /* for heads; libmicrohttpd clears it twice at each request */
     EXCHANGE_MEMORY = 256 * 1024,
     SWEEP_MS = 1000,
     DROPPED_MAX = 8 * 1024 * 1024, /* of a body that is too large, read to be able to answer */
@@ -208,7 +208,7 @@ static const struct sockaddr *s_socket_address(struct MHD_Connection *connection
 static void s_name_client(exchange_t *exchange)
 {
     const trusted_proxies_t *trusted = exchange->options->trusted_proxies;
-    const char *forwarded = exchange_header(exchange, "X-Forwarded-For");
+    const char *forwarded = exchange->headers[HEADER_X_FORWARDED_FOR];
     peer_t *peer = s_peer(exchange->connection);
     if (forwarded || !peer) {
         /* Behind a proxy the connection is everybody's. */
@@ -228,7 +228,7 @@ static void s_name_client(exchange_t *exchange)
 
 static void s_name(exchange_t *exchange)
 {
-    const char *id = exchange_header(exchange, "X-Request-Id");
+    const char *id = exchange->headers[HEADER_X_REQUEST_ID];
     if (id && s_id_is_sane(id))
         strcpy(exchange->request_id, id);
     else
@@ -252,7 +252,7 @@ static void s_cut(exchange_t *exchange, unsigned status, const char *phrase, con
                   "HTTP/1.1 %u %s\r\nContent-Type: application/json; charset=utf-8\r\n"
                   "X-Request-Id: %s\r\nConnection: close\r\nContent-Length: %zu\r\n",
                   status, phrase, exchange->request_id, body.size);
-    const char *origin = exchange_header(exchange, "Origin");
+    const char *origin = exchange->headers[HEADER_ORIGIN];
     if (exchange->cors && origin && origins_allow(exchange->options->origins, origin))
         buffer_printf(&head, "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n", origin);
     buffer_put_str(&head, "\r\n");
@@ -320,6 +320,7 @@ static enum MHD_Result s_on_head(exchange_t *exchange, const char *method)
     err_t err = ERR_INIT;
     exchange->method = method;
     exchange->state = EXCHANGE_BODY;
+    exchange_keep_headers(exchange);
     s_name(exchange);
     exchange->cors = true;
     if (!exchange->raw_target ||
@@ -329,8 +330,8 @@ static enum MHD_Result s_on_head(exchange_t *exchange, const char *method)
                              is_long ? err.code : ERR_BAD_USER_INPUT, err.text);
         return s_queue(exchange);
     }
-    exchange->accept = http_negotiate(exchange_header(exchange, "Accept"));
-    const char *length = exchange_header(exchange, "Content-Length");
+    exchange->accept = http_negotiate(exchange->headers[HEADER_ACCEPT]);
+    const char *length = exchange->headers[HEADER_CONTENT_LENGTH];
     unsigned long long size = length ? strtoull(length, NULL, 10) : 0;
     if (size <= exchange->options->max_body_bytes)
         return MHD_YES;

@@ -53,9 +53,23 @@ static const char *s_skip_authority(const char *raw)
     return raw;
 }
 
+/* A path of letters, digits and the like, without a query: there is nothing to decode. */
+static bool s_is_plain(const char *raw)
+{
+    const char *at = raw;
+    while ((*at >= 'a' && *at <= 'z') || (*at >= '-' && *at <= '9') || (*at >= 'A' && *at <= 'Z') ||
+           *at == '_')
+        at++;
+    return raw[0] == '/' && !*at;
+}
+
 err_code_t http_target_parse(arena_t *arena, const char *raw, http_target_t *target, err_t *err)
 {
     raw = s_skip_authority(raw);
+    if (s_is_plain(raw)) {
+        *target = (http_target_t){.path = raw, .query = ""};
+        return ERR_OK;
+    }
     size_t path_size = strcspn(raw, "?");
     const char *query = raw[path_size] ? raw + path_size + 1 : "";
     size_t query_size = strlen(query);
