@@ -14,8 +14,9 @@ typedef struct {
     const char *query; /* raw, behind the "?", valid UTF-8 also like this; "" if there is none */
 } http_target_t;
 
-/* Reads raw (NUL-terminated): "/path?query", "http://host/path?query" or "*". ERR_OK, or
- * ERR_BAD_USER_INPUT with a sentence: a broken escape, %00, bytes that are no UTF-8, no leading
+/* Reads raw (NUL-terminated, as long-lived as the arena): "/path?query", "http://host/path?query"
+ * or "*". ERR_OK, or ERR_BAD_USER_INPUT with a sentence: a broken escape, %00, bytes that are no
+ * UTF-8, no leading
  * "/"; the answer is 400. ERR_LIMIT_EXCEEDED when the arena is full. */
 err_code_t http_target_parse(arena_t *arena, const char *raw, http_target_t *target, err_t *err);
 

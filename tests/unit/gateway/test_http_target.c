@@ -106,7 +106,7 @@ static void test_full_arena(void **state)
     (void)state;
     http_target_t target;
     arena_fail_after(s_arena, 1);
-    assert_int_equal(http_target_parse(s_arena, "/a", &target, NULL), ERR_LIMIT_EXCEEDED);
+    assert_int_equal(http_target_parse(s_arena, "/a?b", &target, NULL), ERR_LIMIT_EXCEEDED);
     arena_fail_after(s_arena, 0);
     assert_int_equal(http_target_parse(s_arena, "/?a=b", &target, NULL), ERR_OK);
     arena_fail_after(s_arena, 1);
