@@ -15,9 +15,9 @@ EPOCH = "00c0ffee00c0ffee"
 SDL = """
 type Query { head(stream: String!): Int! @public }
 type Mutation {
-  "Appends entries; returns the seq of the last one."
-  append(stream: String!, count: Int! = 1, bytes: Int! = 10): Int!
-  "Ends the rights of a handle, or of a sub; silent: the event is lost on its way."
+  "Appends entries; returns the seq of the last one. silent: the events are lost on their way."
+  append(stream: String!, count: Int! = 1, bytes: Int! = 10, silent: Boolean! = false): Int!
+  "Ends the rights of a handle, or of a sub."
   takeBack(stream: String!, handle: String!, sub: String, silent: Boolean! = false): Int!
 }
 type Subscription {
@@ -56,7 +56,7 @@ def append(args, identity):
     for _ in range(args["count"]):
         seq = len(log_of(args["stream"])) + 1
         entry = {"stream": args["stream"], "seq": seq, "text": "x" * args["bytes"], "sub": identity["sub"]}
-        commit(args["stream"], {"type": "append", "payload": entry})
+        commit(args["stream"], {"type": "append", "payload": entry}, args["silent"])
     return len(log_of(args["stream"]))
 
 

@@ -1,5 +1,6 @@
-// Rights that a service takes back: from the event that says so on the one whom it names gets nothing more, live, from pages or out
-// of a socket that had stalled, on any gateway; everybody else reads on.
+// A service with streams of its own, in Python, behind two gateways. Where a subscription begins; and rights that the service takes
+// back: from the event that says so on the one whom it names gets nothing more, live, from pages or out of a socket that had
+// stalled, on any gateway; everybody else reads on.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
@@ -14,7 +15,8 @@ const clients = [];
 let system, alice, bob;
 
 const ask = async (query, variables) => Object.values(await data(system.url, { query, variables, token: alice.token }))[0];
-const append = (s, count = 1, bytes = 10) => ask('mutation ($s: String!, $n: Int!, $b: Int!) { append(stream: $s, count: $n, bytes: $b) }', { s, n: count, b: bytes });
+const append = (s, count = 1, bytes = 10, silent = false) =>
+  ask('mutation ($s: String!, $n: Int!, $b: Int!, $silent: Boolean!) { append(stream: $s, count: $n, bytes: $b, silent: $silent) }', { s, n: count, b: bytes, silent });
 const takeBack = (s, whom) => ask('mutation ($s: String!, $handle: String!, $sub: String, $silent: Boolean! = false) { takeBack(stream: $s, handle: $handle, sub: $sub, silent: $silent) }', { s, ...whom });
 
 function connect(gateway, user) {
@@ -46,6 +48,28 @@ after(async () => {
   for (const client of clients) await client.dispose();
   await system?.stop();
 });
+
+// The gateway follows the stream already and has not heard of its newest entries.
+for (const blind of [false, true]) {
+  test(`from now on: nothing that was there before it was asked for; the service says ${blind ? 'not ' : ''}where`, async () => {
+    const s = randomUUID();
+    const client = connect(1, bob);
+    const old = follow(client, { s, after: 0 });
+    await append(s);
+    await old.wait(1);
+    assert.equal(await append(s, 3, 10, true), 4);
+    const live = follow(client, { s, blind });
+    let last = 4;
+    await until('it is live', async () => {
+      last = await append(s);
+      return live.messages.length > 0;
+    });
+    await Promise.all([old.wait(last), until('the last one', () => seqs(live).at(-1) === last)]);
+    assert.deepEqual(seqs(old), upTo(last));
+    assert.ok(seqs(live)[0] > 4, `it began with ${seqs(live)[0]}`);
+    assert.deepEqual(seqs(live), upTo(last, seqs(live)[0]));
+  });
+}
 
 test('live, on each gateway; his other subscriptions and those of others go on', async () => {
   const [s, other] = [randomUUID(), randomUUID()];
