@@ -14,6 +14,8 @@
 #include "common/metrics.h"
 #include "common/net.h"
 #include "store/accounts/accounts.h"
+#include "store/accounts/admin.h"
+#include "store/accounts/auth_changes.h"
 #include "store/commands.h"
 #include "store/database.h"
 #include "store/early_calls.h"
@@ -45,7 +47,7 @@ static const char s_usage[] =
     "  healthcheck   exit 0 if the store at --admin is ready\n"
     "  keygen DIR    make the keys of a store and its gateways; keys that exist are kept\n"
     "  migrate       bring the database's schema up to date\n"
-    "  epoch new     after a restore from a backup: expire all cursors";
+    "  epoch new     after a restore from a backup: expire all cursors\n" ADMIN_USAGE;
 
 typedef struct {
     const char *database_url, *bus, *events, *announce_events, *keys, *admin, *issuer, *pool_id,
@@ -53,7 +55,8 @@ typedef struct {
     const char *log_level, *log_format, *node;
     const char *fixed_code;
     int64_t readers, delay_after, failures_per_minute, sign_ups_per_minute;
-    bool plain_tcp, no_srp;
+    const char *name, *rights, *expires; /* of apikey create */
+    bool plain_tcp, no_srp, json;
 } options_t;
 
 static options_t s_options;
@@ -98,6 +101,13 @@ static const config_option_t s_config[] = {
      "auto: text on a terminal, else JSON", false},
     {"node", CONFIG_STRING, &s_options.node, NULL, 0, 0, "NAME", "name of this process in logs",
      false},
+    {"name", CONFIG_STRING, &s_options.name, NULL, 0, 0, "NAME",
+     "apikey create: the handle of what is done with the key", false},
+    {"rights", CONFIG_WORD, &s_options.rights, "read", 0, 0, "read|write",
+     "apikey create: may it change anything", false},
+    {"expires", CONFIG_STRING, &s_options.expires, "never", 0, 0, "TIME",
+     "apikey create: 30d, 12h, 2027-01-31, never", false},
+    {"json", CONFIG_FLAG, &s_options.json, NULL, 0, 0, NULL, "apikey and user: print JSON", false},
     {NULL, CONFIG_FLAG, NULL, NULL, 0, 0, NULL, NULL, false},
 };
 
@@ -116,6 +126,7 @@ typedef struct {
     room_changes_t *room_changes;
     room_lists_t *room_lists;
     accounts_t *accounts;
+    auth_changes_t *auth_changes;
     admin_t *admin;
     loop_timer_t *watch, *drain;
     metric_t *metric_ready;
@@ -229,6 +240,7 @@ static void s_print_manifest(void *arg, buffer_t *out)
     buffer_put_str(out, ready ? ",\"ready\":true" : ",\"ready\":false");
     s_put_member(out, "events",
                  s_options.announce_events ? s_options.announce_events : s_options.events);
+    buffer_put_str(out, ",\"auth\":true");
     buffer_put_str(out, ",\"idempotent\":[\"Mutation.createMessage\"");
     for (const store_handler_t *change = room_changes_handlers; change->field; change++)
         buffer_printf(out, ",\"%s\"", change->field);
@@ -273,6 +285,7 @@ static void s_on_stop(void *arg)
     self->stopping = true;
     log_info("shutting down", log_int("calls", (int64_t)endpoint_load(self->endpoint)), LOG_END);
     endpoint_stop(self->endpoint);
+    auth_changes_stop(self->auth_changes); /* they wait for nothing that would still come */
     self->drain_until_us = clock_mono_us() + (int64_t)DRAIN_MS * 1000;
     loop_timer_start(self->drain, 0, WATCH_MS / 10);
 }
@@ -351,7 +364,9 @@ static err_code_t s_start(store_t *self, err_t *err)
     endpoint_add(self->endpoint, reader_handlers, self->reader);
     endpoint_add(self->endpoint, room_changes_handlers, self->room_changes);
     endpoint_add(self->endpoint, room_lists_handlers, self->room_lists);
+    self->auth_changes = auth_changes_new(self->loop, database_accounts(self->database));
     endpoint_add(self->endpoint, accounts_handlers(self->accounts), self->accounts);
+    endpoint_add(self->endpoint, auth_changes_handlers, self->auth_changes);
     self->watch = loop_timer_new(self->loop, s_on_watch, self);
     self->drain = loop_timer_new(self->loop, s_on_drain, self);
     metrics_on_scrape(s_on_scrape, self);
@@ -375,6 +390,8 @@ static void s_end(store_t *self)
         tail_reader_stop(self->tails);
         starts_stop(self->starts);
     }
+    if (self->auth_changes)
+        auth_changes_stop(self->auth_changes);
     if (self->accounts)
         accounts_stop(self->accounts);
     if (self->publisher)
@@ -391,6 +408,7 @@ static void s_end(store_t *self)
     starts_destroy(&self->starts);
     early_calls_destroy(&self->early);
     accounts_destroy(&self->accounts);
+    auth_changes_destroy(&self->auth_changes);
     bus_auth_destroy(&self->auth);
     loop_destroy(&self->loop);
     metrics_shutdown();
@@ -430,7 +448,19 @@ static int s_serve(void)
     return self.status;
 }
 
-/* The command's name, or NULL for none; false if the words make no sense. */
+/* Is it a command that works on the database? */
+static bool s_is_known(int count, char **words)
+{
+    static const char *const alone[] = {"migrate", "rotate-key"};
+    if (strcmp(words[0], "apikey") == 0 || strcmp(words[0], "user") == 0)
+        return true;
+    for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
+        if (count == 1 && strcmp(words[0], alone[i]) == 0)
+            return true;
+    return count == 2 && strcmp(words[0], "epoch") == 0 && strcmp(words[1], "new") == 0;
+}
+
+/* The command's exit status. */
 static int s_command(int count, char **words)
 {
     if (count == 0) {
@@ -444,15 +474,25 @@ static int s_command(int count, char **words)
                           : s_complain("keygen wants one folder: keygen DIR");
     if (strcmp(command, "healthcheck") == 0 && count == 1)
         return command_healthcheck(s_options.admin);
-    bool is_migrate = strcmp(command, "migrate") == 0 && count == 1;
-    if (!is_migrate &&
-        !(strcmp(command, "epoch") == 0 && count == 2 && strcmp(words[1], "new") == 0))
-        return s_complain(
-            "unknown command: there are healthcheck, keygen DIR, migrate and epoch new");
+    if (!s_is_known(count, words))
+        return s_complain("unknown command: there are healthcheck, keygen DIR, migrate, epoch new, "
+                          "apikey, user and rotate-key");
     if (!s_options.database_url)
         return s_complain("--database-url (or PARLEY_DATABASE_URL) is needed");
-    return is_migrate ? command_migrate(s_options.database_url)
-                      : command_new_epoch(s_options.database_url);
+    const admin_options_t admin = {.database_url = s_options.database_url,
+                                   .keys_dir = s_options.keys,
+                                   .name = s_options.name,
+                                   .rights = s_options.rights,
+                                   .expires = s_options.expires,
+                                   .as_json = s_options.json};
+    if (strcmp(command, "apikey") == 0)
+        return admin_apikey(&admin, count - 1, words + 1);
+    if (strcmp(command, "user") == 0)
+        return admin_user(&admin, count - 1, words + 1);
+    if (strcmp(command, "rotate-key") == 0)
+        return admin_rotate_key(&admin);
+    return strcmp(command, "migrate") == 0 ? command_migrate(s_options.database_url)
+                                           : command_new_epoch(s_options.database_url);
 }
 
 int main(int argc, char **argv)

@@ -186,6 +186,7 @@ static void s_answer_session(task_t *task, const PGresult *row)
     uuid_print(&task->account, sub);
     uuid_print(&task->session, session);
     const signing_key_t *key = signing_keys_signer(self->tools.keys);
+    json_t *groups = json_loads(PQgetvalue(row, 0, SESSION_GROUPS), 0, NULL);
     err_t err = ERR_INIT;
     access_token_spec_t spec = {
         .issuer = self->tools.issuer,
@@ -193,11 +194,13 @@ static void s_answer_session(task_t *task, const PGresult *row)
         .sub = sub,
         .username = PQgetvalue(row, 0, SESSION_HANDLE),
         .session = session,
+        .groups = groups,
         .auth_time_us = pg_unix_us(row, 0, SESSION_CREATED_AT),
         .now_us = clock_unix_us(),
     };
     int64_t expires_at_us = 0;
     char *token = key ? access_token_issue(key, &spec, &expires_at_us, &err) : NULL;
+    json_decref(groups);
     if (!token) {
         log_error("access token not signed", log_str("error", err.text), LOG_END);
         s_task_fail(task, ERR_INTERNAL, NULL, "the access token could not be signed");

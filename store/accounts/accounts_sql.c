@@ -24,7 +24,7 @@ static const pg_statement_t s_sign_up = {
            " srp_verifier) VALUES ($1, $2, account_handle_key($3), $4, $5, $9) RETURNING id)"
            " INSERT INTO sessions (id, account_id, client_id, token_hash, expires_at)"
            " SELECT $6, a.id, $7, $8, clock_timestamp() + interval '30 days' FROM a RETURNING "
-           "created_at, $2",
+           "created_at, $2, '[]'::text",
     .param_count = 9,
     .types = s_sign_up_types,
     .binary_results = true,
@@ -51,12 +51,12 @@ void account_sql_sign_up(const account_run_t *run,
 static const Oid s_sign_in_types[] = {PG_UUID, PG_TEXT_TYPE, PG_UUID, PG_TEXT_TYPE, PG_BYTEA};
 static const pg_statement_t s_sign_in = {
     .name = "account_sign_in",
-    .sql = "WITH a AS (SELECT id, handle FROM accounts"
-           " WHERE id = $1 AND password_hash = $2 AND confirmed AND disabled_at IS NULL),"
+    .sql = "WITH a AS (SELECT id, handle, groups FROM accounts"
+           " WHERE id = $1 AND password_hash = $2 AND confirmed AND disabled_at IS NULL FOR SHARE),"
            " s AS (INSERT INTO sessions (id, account_id, client_id, token_hash, expires_at)"
            " SELECT $3, a.id, $4, $5, clock_timestamp() + interval '30 days' FROM a RETURNING "
            "created_at)"
-           " SELECT s.created_at, a.handle FROM s, a",
+           " SELECT s.created_at, a.handle, array_to_json(a.groups)::text FROM s, a",
     .param_count = 5,
     .types = s_sign_in_types,
     .binary_results = true,
@@ -99,8 +99,9 @@ static const pg_statement_t s_refresh = {
            " FROM accounts a WHERE s.id = $1 AND s.ended_at IS NULL"
            " AND s.expires_at > clock_timestamp()"
            " AND a.id = s.account_id AND a.disabled_at IS NULL"
-           " RETURNING s.created_at, a.handle, a.id, s.token_hash = $3, s.ended_at IS NOT NULL,"
-           " s.rotates, s.successor, a.email, a.email_verified, a.attributes::text",
+           " RETURNING s.created_at, a.handle, array_to_json(a.groups)::text, a.id,"
+           " s.token_hash = $3, s.ended_at IS NOT NULL, s.rotates, s.successor, a.email,"
+           " a.email_verified, a.attributes::text",
     .param_count = 4,
     .types = s_refresh_types,
     .binary_results = true,
@@ -135,6 +136,25 @@ void account_sql_sign_out(const account_run_t *run,
         PG_BINARY(account->bytes, sizeof account->bytes),
     };
     s_run(run, &s_sign_out, params);
+}
+
+static const Oid s_end_sessions_types[] = {PG_UUID, PG_TEXT_TYPE};
+static const pg_statement_t s_end_sessions = {
+    .name = "account_end_sessions",
+    .sql = "SELECT account_end_sessions($1, $2)",
+    .param_count = 2,
+    .types = s_end_sessions_types,
+};
+
+void account_sql_end_sessions(const account_run_t *run,
+                              const parley_uuid_t *account,
+                              const char *reason)
+{
+    const pg_param_t params[] = {
+        PG_BINARY(account->bytes, sizeof account->bytes),
+        PG_TEXT(reason),
+    };
+    s_run(run, &s_end_sessions, params);
 }
 
 static const Oid s_me_types[] = {PG_UUID};

@@ -10,9 +10,10 @@
 #include "store/pg_link.h"
 
 /* Result columns. */
-enum { SESSION_CREATED_AT, SESSION_HANDLE }; /* of sign_up, sign_in and refresh; refresh has more */
+/* Of sign_up, sign_in and refresh, which has more; groups as a JSON list. */
+enum { SESSION_CREATED_AT, SESSION_HANDLE, SESSION_GROUPS };
 enum {
-    REFRESH_ACCOUNT = SESSION_HANDLE + 1,
+    REFRESH_ACCOUNT = SESSION_GROUPS + 1,
     REFRESH_ROTATED,
     REFRESH_ENDED,
     REFRESH_ROTATES,
@@ -81,6 +82,12 @@ void account_sql_refresh(const account_run_t *run, const refresh_row_t *refresh)
 void account_sql_sign_out(const account_run_t *run,
                           const parley_uuid_t *session,
                           const parley_uuid_t *account);
+
+/* Ends all sessions of the account. Whatever ends a session, here or elsewhere, tells gateways: a
+ * trigger does, so that its tokens are refused and what is open ends (auth_changes.h). */
+void account_sql_end_sessions(const account_run_t *run,
+                              const parley_uuid_t *account,
+                              const char *reason);
 
 /* The account: one row, or none. */
 void account_sql_me(const account_run_t *run, const parley_uuid_t *account);

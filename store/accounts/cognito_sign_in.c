@@ -15,7 +15,7 @@ enum { CHALLENGE_LIFETIME_MS = 180000, TIMESTAMP_MAX = 64 };
 /* What a row says about the account of a session. */
 typedef struct {
     const PGresult *row;
-    int handle, email, email_verified, attributes, created_at;
+    int handle, groups, email, email_verified, attributes, created_at;
 } columns_t;
 
 static const char *s_text(const columns_t *columns, int column)
@@ -31,12 +31,14 @@ static json_t *s_tokens(op_t *op, const columns_t *columns, bool refresh)
     err_t err = ERR_INIT;
     uuid_print(&op->account, sub);
     uuid_print(&op->session, session);
+    json_t *groups = json_loads(PQgetvalue(columns->row, 0, columns->groups), 0, NULL);
     access_token_spec_t spec = {
         .issuer = tools->issuer,
         .client_id = tools->client_id,
         .sub = sub,
         .username = s_text(columns, columns->handle),
         .session = session,
+        .groups = groups,
         .auth_time_us = pg_unix_us(columns->row, 0, columns->created_at),
         .now_us = clock_unix_us(),
     };
@@ -50,6 +52,7 @@ static json_t *s_tokens(op_t *op, const columns_t *columns, bool refresh)
     char *access = key ? access_token_issue(key, &spec, &expires_at_us, &err) : NULL;
     char *id = access ? id_token_issue(key, &spec, &account, &err) : NULL;
     json_t *result = NULL;
+    json_decref(groups);
     if (id)
         result = json_pack("{s:s, s:i, s:s, s:s}", "AccessToken", access, "ExpiresIn",
                            ACCESS_TOKEN_LIFETIME_S, "IdToken", id, "TokenType", "Bearer");
@@ -89,6 +92,7 @@ static void s_on_signed_in(void *arg, const pg_outcome_t *outcome)
         return;
     columns_t columns = {.row = outcome->results[0],
                          .handle = POOL_SESSION_HANDLE,
+                         .groups = POOL_SESSION_GROUPS,
                          .email = POOL_SESSION_EMAIL,
                          .email_verified = POOL_SESSION_EMAIL_VERIFIED,
                          .attributes = POOL_SESSION_ATTRIBUTES,
@@ -317,6 +321,7 @@ static void s_on_refreshed(void *arg, const pg_outcome_t *outcome)
         return;
     columns_t columns = {.row = outcome->results[0],
                          .handle = SESSION_HANDLE,
+                         .groups = SESSION_GROUPS,
                          .email = REFRESH_EMAIL,
                          .email_verified = REFRESH_EMAIL_VERIFIED,
                          .attributes = REFRESH_ATTRIBUTES,

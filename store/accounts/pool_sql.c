@@ -225,13 +225,14 @@ static const Oid s_sign_in_types[] = {PG_UUID, PG_TEXT_TYPE, PG_BYTEA,
 static const pg_statement_t s_sign_in = {
     .name = "pool_sign_in",
     .sql =
-        "WITH a AS (SELECT id, handle, email, email_verified, attributes FROM accounts"
+        "WITH a AS (SELECT id, handle, groups, email, email_verified, attributes FROM accounts"
         " WHERE id = $1 AND confirmed AND disabled_at IS NULL"
-        " AND (password_hash = $2 OR srp_verifier = $3)),"
+        " AND (password_hash = $2 OR srp_verifier = $3) FOR SHARE),"
         " s AS (INSERT INTO sessions (id, account_id, client_id, token_hash, expires_at, rotates)"
         " SELECT $4, a.id, $5, $6, clock_timestamp() + interval '30 days', false FROM a"
         " RETURNING created_at)"
-        " SELECT s.created_at, a.handle, a.email, a.email_verified, a.attributes::text FROM s, a",
+        " SELECT s.created_at, a.handle, array_to_json(a.groups)::text, a.email, a.email_verified,"
+        " a.attributes::text FROM s, a",
     .param_count = 6,
     .types = s_sign_in_types,
     .binary_results = true,
