@@ -13,6 +13,7 @@
 #include "common/metrics.h"
 #include "common/net.h"
 #include "gateway/auth/auth.h"
+#include "gateway/auth/follower.h"
 #include "gateway/bus/services.h"
 #include "gateway/commands.h"
 #include "gateway/feed/feed.h"
@@ -45,6 +46,7 @@ typedef struct {
     rate_limits_t *rates;
     services_t *services;
     auth_t *auth;
+    follower_t *follower;
     feed_t *feed;
     runner_t *runner;
     realtime_t *realtime;
@@ -94,6 +96,15 @@ static void s_on_change(void *arg)
             log_error("the keys of a service are refused", log_str("service", manifest->name),
                       log_str("reason", err.text), LOG_END);
     }
+    follower_update(self->follower);
+}
+
+/* A session ended, or a key went. */
+static void s_on_credentials_ended(void *arg)
+{
+    gateway_t *self = arg;
+    if (self->realtime)
+        realtime_recheck(self->realtime);
 }
 
 /* ---- readiness and numbers ---- */
@@ -109,6 +120,11 @@ static bool s_is_ready(void *arg, char *reason, size_t size)
         return false;
     if (!runner_schema(self->runner)) {
         snprintf(reason, size, "no schema yet");
+        return false;
+    }
+    const char *service;
+    if (!auth_is_ready(self->auth, &service)) {
+        snprintf(reason, size, "service %s has not said yet which sessions ended", service);
         return false;
     }
     return true;
@@ -175,6 +191,7 @@ static void s_stop(gateway_t *self)
     realtime_destroy(&self->realtime);
     runner_destroy(&self->runner);
     feed_destroy(&self->feed);
+    follower_destroy(&self->follower);
     services_destroy(&self->services);
     auth_destroy(&self->auth);
     gql_schema_unref(&self->next_schema);
@@ -231,6 +248,8 @@ static bool s_start_bus(gateway_t *self, err_t *err)
     if (!self->services)
         return false;
     services_listen(self->services, &listener, self);
+    self->follower =
+        follower_new(self->loop, self->services, self->auth, s_on_credentials_ended, self);
     feed_limits_t limits = FEED_LIMITS_DEFAULT;
     limits.call_ms = (uint32_t)options->call_timeout_ms;
     self->feed = feed_new(self->loop, self->services, &limits);

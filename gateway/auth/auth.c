@@ -9,6 +9,7 @@
 #include "gateway/auth/claims.h"
 #include "gateway/auth/issuer.h"
 #include "gateway/auth/jws.h"
+#include "gateway/auth/ledger.h"
 #include "gateway/auth/token_cache.h"
 
 _Static_assert((int)AUTH_TOKEN_MAX <= (int)JWS_MAX, "a token fits into its codec");
@@ -21,6 +22,8 @@ struct auth {
     uint64_t hits, misses;
     identity_t *api_identity; /* NULL: API keys are not in use */
     token_digest_t api_key;   /* by the cache's key */
+    ledger_t *ledgers[AUTH_ISSUERS_MAX];
+    size_t ledger_count;
 };
 
 auth_t *auth_new(const auth_options_t *options)
@@ -46,6 +49,8 @@ void auth_destroy(auth_t **self_p)
         return;
     for (size_t i = 0; i < self->issuer_count; i++)
         issuer_destroy(&self->issuers[i]);
+    for (size_t i = 0; i < self->ledger_count; i++)
+        ledger_destroy(&self->ledgers[i]);
     token_cache_destroy(&self->cache);
     identity_unref(&self->api_identity);
     free(self);
@@ -124,15 +129,98 @@ uint64_t auth_generation(const auth_t *self)
     return self->generation;
 }
 
+/* ---- what services say of sessions and keys ---- */
+
+static ledger_t *s_find_ledger(const auth_t *self, const char *service)
+{
+    for (size_t i = 0; service && i < self->ledger_count; i++)
+        if (strcmp(ledger_service(self->ledgers[i]), service) == 0)
+            return self->ledgers[i];
+    return NULL;
+}
+
+bool auth_follow(auth_t *self, const char *service)
+{
+    if (s_find_ledger(self, service) || self->ledger_count == AUTH_ISSUERS_MAX)
+        return false;
+    self->ledgers[self->ledger_count++] = ledger_new(service);
+    return true;
+}
+
+const char *auth_followed_to(const auth_t *self, const char *service, uint64_t *seq)
+{
+    const ledger_t *ledger = s_find_ledger(self, service);
+    *seq = ledger_seq(ledger);
+    return ledger_epoch(ledger);
+}
+
+err_code_t
+auth_apply(auth_t *self, const char *service, json_slice_t answer, bool *has_more, err_t *err)
+{
+    ledger_news_t news;
+    ledger_t *ledger = s_find_ledger(self, service);
+    err_t local = ERR_INIT;
+    if (ledger_apply(ledger, answer, clock_unix_us(), &news, &local))
+        return err_set(err, local.code, "%s", local.text);
+    *has_more = news.has_more;
+    if (news.has_ended)
+        self->generation++;
+    return ERR_OK;
+}
+
+bool auth_is_ready(const auth_t *self, const char **service)
+{
+    for (size_t i = 0; i < self->ledger_count; i++) {
+        *service = ledger_service(self->ledgers[i]);
+        if (!ledger_is_known(self->ledgers[i]))
+            return false;
+    }
+    return true;
+}
+
+/* ---- objections ---- */
+
+/* What the service that issued it has against the credential. */
+static err_code_t s_check_ledger(const auth_t *self, const identity_t *identity, err_t *err)
+{
+    const ledger_t *ledger = s_find_ledger(self, identity_issuer_service(identity));
+    const char *session = identity_session(identity);
+    if (!ledger)
+        return ERR_OK;
+    if (!ledger_is_known(ledger))
+        return err_set(err, ERR_UNAVAILABLE, "it is not known yet which sessions have ended");
+    if (identity_provider(identity) == IDENTITY_API_KEY && !ledger_keeps_key(ledger, identity))
+        return err_set(err, ERR_UNAUTHENTICATED, "the API key was revoked");
+    if (session && ledger_has_ended(ledger, session))
+        return err_set(err, ERR_UNAUTHENTICATED, "the session has ended");
+    return ERR_OK;
+}
+
+const char *auth_objection(const auth_t *self, const identity_t *identity)
+{
+    static const char withdrawn[] = "keys were withdrawn: show the token again";
+    const char *iss = identity_iss(identity);
+    const issuer_t *issuer = iss ? s_find_iss(self, iss) : NULL;
+    err_t err = ERR_INIT;
+    if (iss && (!issuer || !issuer_has_key(issuer, identity_key(identity))))
+        return withdrawn;
+    if (s_check_ledger(self, identity, &err) != ERR_UNAUTHENTICATED)
+        return NULL;
+    return identity_provider(identity) == IDENTITY_API_KEY ? "the API key was revoked"
+                                                           : "the session has ended";
+}
+
 /* ---- tokens ---- */
 
-/* The issuer whose key signed the token; NULL and a reason. Nothing of the token is believed before
- * this says so. */
-static const issuer_t *s_authenticate(const auth_t *self, const jws_t *jws, err_t *err)
+/* The issuer whose key signed the token, and that key; NULL and a reason. Nothing of the token is
+ * believed before this says so. */
+static const issuer_t *
+s_authenticate(const auth_t *self, const jws_t *jws, const verify_key_t **key_p, err_t *err)
 {
     const char *iss = json_string_value(json_object_get(jws->claims, "iss"));
     const issuer_t *issuer = iss ? s_find_iss(self, iss) : NULL;
     const verify_key_t *key = issuer ? issuer_key(issuer, jws->kid) : NULL;
+    *key_p = key;
     if (!issuer)
         err_set(err, ERR_UNAUTHENTICATED, "the token is of an unknown issuer");
     else if (!key)
@@ -154,10 +242,14 @@ s_verify(const auth_t *self, const char *token, size_t size, int64_t now_us, err
     identity_t *identity = NULL;
     if (jws_parse(&jws, token, size, err) != ERR_OK)
         return NULL;
-    const issuer_t *issuer = s_authenticate(self, &jws, err);
-    if (issuer && claims_check(jws.claims, issuer_client_id(issuer), now_us, err) == ERR_OK)
-        identity =
-            claims_identity(jws.claims, issuer_provider(issuer), issuer_service(issuer), err);
+    const verify_key_t *key;
+    const issuer_t *issuer = s_authenticate(self, &jws, &key, err);
+    if (issuer && claims_check(jws.claims, issuer_client_id(issuer), now_us, err) == ERR_OK) {
+        claims_source_t source = {.provider = issuer_provider(issuer),
+                                  .service = issuer_service(issuer),
+                                  .key = verify_key_print(key)};
+        identity = claims_identity(jws.claims, &source, err);
+    }
     jws_free(&jws);
     return identity;
 }
@@ -188,6 +280,19 @@ static bool s_strip(const char **text, size_t *size)
     return true;
 }
 
+/* The token is genuine; does it still count? Takes the identity. */
+static err_code_t
+s_admit(const auth_t *self, identity_t *genuine, identity_t **identity, err_t *err)
+{
+    err_t local = ERR_INIT;
+    if (s_check_ledger(self, genuine, &local)) {
+        identity_unref(&genuine);
+        return err_set(err, local.code, "%s", local.text);
+    }
+    *identity = genuine;
+    return ERR_OK;
+}
+
 err_code_t
 auth_verify(auth_t *self, const char *credential, size_t size, identity_t **identity, err_t *err)
 {
@@ -204,33 +309,58 @@ auth_verify(auth_t *self, const char *credential, size_t size, identity_t **iden
     identity_t *known = token_cache_find(self->cache, &digest, now_us);
     if (known) {
         self->hits++;
-        *identity = identity_ref(known);
-        return ERR_OK;
+        return s_admit(self, identity_ref(known), identity, err);
     }
     self->misses++;
     if (!auth_has_issuer(self))
         return err_set(err, ERR_UNAVAILABLE, "no keys to verify tokens with are known yet");
     err_t local = ERR_INIT;
-    *identity = s_verify(self, token, size, now_us, &local);
-    if (!*identity)
+    identity_t *fresh = s_verify(self, token, size, now_us, &local);
+    if (!fresh)
         return err_set(err, local.code, "%s", local.text);
-    if (identity_expires_at_us(*identity) > now_us)
-        token_cache_put(self->cache, &digest, *identity);
-    return ERR_OK;
+    if (identity_expires_at_us(fresh) > now_us)
+        token_cache_put(self->cache, &digest, fresh);
+    return s_admit(self, fresh, identity, err);
+}
+
+/* ---- API keys ---- */
+
+/* The operator's own. */
+static bool s_is_own_key(const auth_t *self, const char *key, size_t size)
+{
+    token_digest_t digest = token_cache_digest(self->cache, key, size);
+    return self->api_identity &&
+           sodium_memcmp(digest.bytes, self->api_key.bytes, sizeof digest.bytes) == 0;
+}
+
+/* One of a service; NULL if there is none. */
+static identity_t *s_find_key(const auth_t *self, const char *key, size_t size)
+{
+    uint8_t hash[LEDGER_HASH_SIZE];
+    identity_t *identity = NULL;
+    crypto_hash_sha256(hash, (const uint8_t *)key, size);
+    for (size_t i = 0; !identity && i < self->ledger_count; i++)
+        identity = ledger_key(self->ledgers[i], hash, clock_unix_us());
+    return identity;
 }
 
 err_code_t
 auth_verify_api_key(auth_t *self, const char *key, size_t size, identity_t **identity, err_t *err)
 {
+    const char *unknown;
     *identity = NULL;
-    if (!self->api_identity)
+    if (!self->api_identity && self->ledger_count == 0)
         return err_set(err, ERR_UNAUTHENTICATED, "API keys are not in use");
     if (size > AUTH_TOKEN_MAX)
         return err_set(err, ERR_UNAUTHENTICATED, "the API key is wrong");
-    token_digest_t digest = token_cache_digest(self->cache, key, size);
-    if (sodium_memcmp(digest.bytes, self->api_key.bytes, sizeof digest.bytes) != 0)
+    identity_t *found = s_is_own_key(self, key, size) ? self->api_identity : NULL;
+    if (!found)
+        found = s_find_key(self, key, size);
+    if (!found && !auth_is_ready(self, &unknown))
+        return err_set(err, ERR_UNAVAILABLE, "the API keys are not known yet");
+    if (!found)
         return err_set(err, ERR_UNAUTHENTICATED, "the API key is wrong");
-    *identity = identity_ref(self->api_identity);
+    *identity = identity_ref(found);
     return ERR_OK;
 }
 

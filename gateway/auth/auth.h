@@ -46,9 +46,27 @@ err_code_t auth_set_issuer(auth_t *self, const char *service, const json_t *issu
 /* Are the keys of some issuer known? */
 bool auth_has_issuer(const auth_t *self);
 
-/* Grows whenever an identity that was good before may be no more (keys went): who keeps identities
- * verifies the token again then. */
+/* ---- what services say of their sessions and API keys (proto/bus.md 4.5) ---- */
+
+/* The service has something to say: until it has, its tokens are ERR_UNAVAILABLE. False if that was
+ * known already, or there are too many. */
+bool auth_follow(auth_t *self, const char *service);
+/* Where it is to go on: the epoch ("" at first) and seq of what it said last. */
+const char *auth_followed_to(const auth_t *self, const char *service, uint64_t *seq);
+/* What it says, the answer to AUTH. *has_more: there is more, ask at once. ERR_PROTOCOL with a
+ * sentence if it is no answer; then nothing changes. */
+err_code_t
+auth_apply(auth_t *self, const char *service, json_slice_t answer, bool *has_more, err_t *err);
+/* Have all of them said what there is? Else *service is one that has not. */
+bool auth_is_ready(const auth_t *self, const char **service);
+
+/* ---- identities that are kept ---- */
+
+/* Grows whenever an identity that was good before may be no more (keys went, a session ended): who
+ * keeps identities asks auth_objection again then. */
 uint64_t auth_generation(const auth_t *self);
+/* Why the identity's credential counts no more, or NULL. Its time is for the caller to look at. */
+const char *auth_objection(const auth_t *self, const identity_t *identity);
 
 /* The value of an Authorization header: a token, bare or behind "Bearer ". On ERR_OK *identity is a
  * reference for the caller. ERR_UNAUTHENTICATED with a reason that does not echo the token ("token
@@ -56,7 +74,8 @@ uint64_t auth_generation(const auth_t *self);
 err_code_t
 auth_verify(auth_t *self, const char *credential, size_t size, identity_t **identity, err_t *err);
 
-/* The value of an x-api-key header; the identity's handle is "apikey". As above. */
+/* The value of an x-api-key header. The identity's handle is the name of the key, "apikey" for the
+ * one in the options. As above. */
 err_code_t
 auth_verify_api_key(auth_t *self, const char *key, size_t size, identity_t **identity, err_t *err);
 

@@ -79,8 +79,7 @@ static const char *s_name(const json_t *claims, const char *name)
     return size > 0 && size <= NAME_MAX_BYTES ? json_string_value(claim) : NULL;
 }
 
-identity_t *
-claims_identity(const json_t *claims, identity_provider_t provider, const char *service, err_t *err)
+identity_t *claims_identity(const json_t *claims, const claims_source_t *source, err_t *err)
 {
     const char *sub = s_name(claims, "sub");
     const char *handle = s_name(claims, "username");
@@ -94,10 +93,12 @@ claims_identity(const json_t *claims, identity_provider_t provider, const char *
     for (const char *const *name = s_known; *name; name++)
         json_object_del(others, *name);
     identity_spec_t spec = {
-        .provider = provider,
+        .provider = source->provider,
         .handle = handle,
         .sub = sub,
-        .issuer_service = service,
+        .issuer_service = source->service,
+        .iss = json_string_value(json_object_get(claims, "iss")),
+        .key = source->key,
         .groups = json_object_get(claims, "cognito:groups"),
         .claims = others,
         .expires_at_us = (int64_t)(json_number_value(json_object_get(claims, "exp")) * 1e6),

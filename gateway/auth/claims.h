@@ -14,12 +14,16 @@
  * "access". ERR_OK or ERR_UNAUTHENTICATED with a reason. */
 err_code_t claims_check(const json_t *claims, const char *client_id, int64_t now_us, err_t *err);
 
+/* Who vouched for a token. */
+typedef struct {
+    identity_provider_t provider;
+    const char *service; /* who issued it, or NULL */
+    uint64_t key;        /* verify_key_print */
+} claims_source_t;
+
 /* Whom the token names: sub, username (or cognito:username), cognito:groups; with the claims that
- * are none of these. service: who issued it, or NULL. NULL and ERR_UNAUTHENTICATED if it names
- * nobody. The claims must have passed claims_check. */
-identity_t *claims_identity(const json_t *claims,
-                            identity_provider_t provider,
-                            const char *service,
-                            err_t *err);
+ * are none of these. NULL and ERR_UNAUTHENTICATED if it names nobody. The claims must have passed
+ * claims_check. */
+identity_t *claims_identity(const json_t *claims, const claims_source_t *source, err_t *err);
 
 #endif

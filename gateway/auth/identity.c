@@ -17,10 +17,12 @@ struct identity {
     char *handle;
     char *sub;
     char *issuer_service; /* or NULL */
-    char *session;        /* or NULL */
+    char *iss;            /* or NULL */
+    uint64_t key;
+    char *session; /* or NULL */
     char **groups;
     size_t group_count;
-    char *rights_key;         /* issuer, new line, `public_json` */
+    char *rights_key;         /* issuer, rights and `public_json`, a line each */
     json_slice_t public_json; /* within rights_key */
     char *full_json;          /* with claims; NULL if there are none */
     size_t full_json_size;
@@ -76,6 +78,8 @@ static void s_print_public(identity_t *self)
     buffer_t out = BUFFER_INIT(IDENTITY_JSON_MAX);
     size_t size;
     buffer_put_str(&out, self->issuer_service ? self->issuer_service : "");
+    buffer_put_char(&out, '\n');
+    buffer_put_str(&out, self->iss ? self->iss : "");
     buffer_put_str(&out, self->is_read_only ? "\nread only\n" : "\n");
     size_t start = out.size;
     s_print(self, &out);
@@ -115,6 +119,8 @@ identity_t *identity_new(const identity_spec_t *spec)
     self->handle = s_copy(spec->handle);
     self->sub = s_copy(spec->sub);
     self->issuer_service = s_copy(spec->issuer_service);
+    self->iss = s_copy(spec->iss);
+    self->key = spec->key;
     self->session = s_copy(json_string_value(json_object_get(spec->claims, "session")));
     s_copy_groups(self, spec->groups);
     s_print_public(self);
@@ -140,6 +146,7 @@ void identity_unref(identity_t **self_p)
     free(self->handle);
     free(self->sub);
     free(self->issuer_service);
+    free(self->iss);
     free(self->session);
     free(self->rights_key);
     free(self->full_json);
@@ -182,6 +189,21 @@ bool identity_in_group(const identity_t *self, const char *group)
         if (strcmp(self->groups[i], group) == 0)
             return true;
     return false;
+}
+
+const char *identity_iss(const identity_t *self)
+{
+    return self->iss;
+}
+
+uint64_t identity_key(const identity_t *self)
+{
+    return self->key;
+}
+
+const char *identity_issuer_service(const identity_t *self)
+{
+    return self->issuer_service;
 }
 
 int64_t identity_expires_at_us(const identity_t *self)

@@ -22,6 +22,8 @@ typedef struct {
     const char *handle;
     const char *sub;
     const char *issuer_service; /* the service that issued the token; NULL if none did */
+    const char *iss;            /* claim iss of the token; NULL if there was none */
+    uint64_t key;               /* verify_key_print of the key that vouched for it; 0: none did */
     const json_t *groups;       /* list of strings, or NULL: none */
     const json_t *claims;       /* map, or NULL: none */
     int64_t expires_at_us;      /* Unix time; 0: never */
@@ -50,8 +52,14 @@ bool identity_is_read_only(const identity_t *self);
 /* The session that the token belongs to (its claim `session`), or NULL. */
 const char *identity_session(const identity_t *self);
 
+/* The issuer by its claim, or NULL; and the key that vouched for the token, or 0. */
+const char *identity_iss(const identity_t *self);
+uint64_t identity_key(const identity_t *self);
+/* The service that issued the credential, or NULL. */
+const char *identity_issuer_service(const identity_t *self);
+
 /* When the credential ends, Unix time in microseconds; 0: never. Who keeps an identity longer than
- * a request (a WebSocket, an event stream) looks at this and at auth_generation. */
+ * a request (a WebSocket, an event stream) looks at this and asks auth_objection. */
 int64_t identity_expires_at_us(const identity_t *self);
 
 /* The identity of proto/bus.md 4.1 as JSON text, printed once. It has claims only for the service

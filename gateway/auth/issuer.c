@@ -98,6 +98,14 @@ const verify_key_t *issuer_key(const issuer_t *self, const char *kid)
     return NULL;
 }
 
+bool issuer_has_key(const issuer_t *self, uint64_t print)
+{
+    for (size_t i = 0; i < self->key_count; i++)
+        if (verify_key_print(self->keys[i]) == print)
+            return true;
+    return false;
+}
+
 size_t issuer_key_count(const issuer_t *self)
 {
     return self->key_count;

@@ -26,6 +26,8 @@ identity_provider_t issuer_provider(const issuer_t *self);
 
 /* NULL if he has none of that name. */
 const verify_key_t *issuer_key(const issuer_t *self, const char *kid);
+/* Has he still the key with that verify_key_print? */
+bool issuer_has_key(const issuer_t *self, uint64_t print);
 size_t issuer_key_count(const issuer_t *self);
 
 /* Was it made of the same? */

@@ -28,6 +28,7 @@ struct verify_key {
     const kind_t *kind;
     EVP_PKEY *key;
     char *kid;
+    uint64_t print;
 };
 
 /* ---- making keys ---- */
@@ -192,6 +193,20 @@ static const kind_t *s_kind(const json_t *jwk)
     return NULL;
 }
 
+/* Of everything that the JWK says. */
+static uint64_t s_print(const json_t *jwk)
+{
+    uint8_t hash[crypto_generichash_BYTES_MIN];
+    uint64_t print;
+    char *text = json_dumps(jwk, JSON_COMPACT | JSON_SORT_KEYS);
+    if (!text)
+        abort();
+    crypto_generichash(hash, sizeof hash, (const uint8_t *)text, strlen(text), NULL, 0);
+    memcpy(&print, hash, sizeof print);
+    free(text);
+    return print | 1;
+}
+
 err_code_t verify_key_from_jwk(const json_t *jwk, verify_key_t **key_p, err_t *err)
 {
     *key_p = NULL;
@@ -218,6 +233,7 @@ err_code_t verify_key_from_jwk(const json_t *jwk, verify_key_t **key_p, err_t *e
         abort();
     self->kind = kind;
     self->key = key;
+    self->print = s_print(jwk);
     *key_p = self;
     return ERR_OK;
 }
@@ -241,6 +257,11 @@ const char *verify_key_kid(const verify_key_t *self)
 const char *verify_key_algorithm(const verify_key_t *self)
 {
     return self->kind->algorithm;
+}
+
+uint64_t verify_key_print(const verify_key_t *self)
+{
+    return self->print;
 }
 
 bool verify_key_check(const verify_key_t *self,

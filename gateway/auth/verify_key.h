@@ -31,6 +31,8 @@ err_code_t verify_key_from_jwk(const json_t *jwk, verify_key_t **key, err_t *err
 void verify_key_destroy(verify_key_t **self_p);
 
 const char *verify_key_kid(const verify_key_t *self);
+/* A number that two keys have in common only if they are the same; never 0. */
+uint64_t verify_key_print(const verify_key_t *self);
 /* "ES256", "RS256" or "EdDSA". */
 const char *verify_key_algorithm(const verify_key_t *self);
 

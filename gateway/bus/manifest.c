@@ -169,6 +169,7 @@ static err_code_t s_read_strings(manifest_t *self, const char *service, err_t *e
     if (view->version == NULL)
         view->version = "";
     view->has_events = self->events != NULL;
+    view->has_auth = json_is_true(json_object_get(root, "auth"));
     return ERR_OK;
 }
 

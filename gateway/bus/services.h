@@ -25,6 +25,7 @@ typedef struct {
     const json_t *routes; /* list of {"method","path"}, or NULL */
     const json_t *issuer; /* {"iss","clientId","jwks"}, or NULL */
     bool has_events;
+    bool has_auth; /* it answers AUTH (4.5) */
 } service_manifest_t;
 
 /* What an event says (proto/bus.md 7). All borrowed for the call. */

@@ -198,6 +198,21 @@ void realtime_drain(realtime_t *self, uint32_t spread_ms)
     loop_timer_start(self->drain_timer, 0, DRAIN_TICK_MS);
 }
 
+void realtime_recheck(realtime_t *self)
+{
+    for (list_node_t *node = self->all.next, *next; node != &self->all; node = next) {
+        conn_t *conn = LIST_ITEM(node, conn_t, all);
+        next = node->next;
+        if (conn->state != CONN_OPEN)
+            continue;
+        const char *over = session_is_over(&conn->session);
+        if (over)
+            conn_close(conn, CLOSE_FORBIDDEN, over);
+        else
+            session_recheck(&conn->session);
+    }
+}
+
 size_t realtime_count(const realtime_t *self)
 {
     return self->count;

@@ -41,4 +41,7 @@ extern const http_hooks_t REALTIME_HOOKS;
 void realtime_drain(realtime_t *self, uint32_t spread_ms);
 size_t realtime_count(const realtime_t *self);
 
+/* Credentials may have lost their worth (auth_generation grew): ends what runs under such a one. */
+void realtime_recheck(realtime_t *self);
+
 #endif

@@ -98,6 +98,8 @@ static bool s_is_same(const session_t *self, const identity_t *identity)
 static void s_replace(session_t *self, identity_t *identity)
 {
     identity_t *old = self->identity;
+    self->has_other_rights |=
+        old && strcmp(identity_rights_key(old), identity_rights_key(identity)) != 0;
     self->identity = identity_ref(identity);
     self->generation = auth_generation(self->realtime->options.auth);
     identity_unref(&old);
@@ -127,17 +129,28 @@ void session_adopt(session_t *self, identity_t *identity)
         s_replace(self, identity);
 }
 
-const char *session_is_over(const session_t *self)
+/* Has the credential ended, with the grace? */
+static bool s_has_expired(const identity_t *identity)
 {
+    int64_t until_us = identity_expires_at_us(identity);
+    return until_us && clock_unix_us() > until_us + (int64_t)SESSION_GRACE_S * 1000000;
+}
+
+const char *session_is_over(session_t *self)
+{
+    uint64_t generation = auth_generation(self->realtime->options.auth);
     if (!self->identity)
         return NULL;
-    int64_t until_us = identity_expires_at_us(self->identity);
-    if (until_us && clock_unix_us() > until_us + (int64_t)SESSION_GRACE_S * 1000000)
+    if (s_has_expired(self->identity))
         return "the token has expired";
-    if (identity_provider(self->identity) != IDENTITY_API_KEY &&
-        auth_generation(self->realtime->options.auth) != self->generation)
-        return "keys were withdrawn: show the token again";
-    return NULL;
+    if (self->has_other_rights)
+        return "the rights have changed";
+    if (generation == self->generation)
+        return NULL;
+    const char *objection = auth_objection(self->realtime->options.auth, self->identity);
+    if (!objection)
+        self->generation = generation;
+    return objection;
 }
 
 /* ---- streams ---- */
@@ -192,10 +205,16 @@ static void s_detach(stream_t *stream)
     self->count--;
 }
 
+static void s_free(stream_t *stream)
+{
+    identity_unref(&stream->identity);
+    free(stream);
+}
+
 void session_stop(stream_t *stream)
 {
     s_detach(stream);
-    free(stream);
+    s_free(stream);
 }
 
 void session_stop_all(session_t *self)
@@ -243,14 +262,30 @@ static void s_fail(stream_t *stream, json_slice_t response)
     session_t *self = stream->session;
     s_detach(stream);
     self->dialect->send_error(self, s_id(stream), stream->id_size, response);
-    free(stream);
+    s_free(stream);
 }
 
 static void s_fail_with(stream_t *stream, err_code_t code, const char *message)
 {
     s_detach(stream);
     session_refuse(stream->session, s_id(stream), stream->id_size, code, message);
-    free(stream);
+    s_free(stream);
+}
+
+void session_recheck(session_t *self)
+{
+    const auth_t *auth = self->realtime->options.auth;
+    for (list_node_t *node = self->streams.next; node != &self->streams;) {
+        stream_t *stream = LIST_ITEM(node, stream_t, node);
+        const char *objection = NULL;
+        node = node->next;
+        if (stream->identity && stream->identity != self->identity)
+            objection = auth_objection(auth, stream->identity);
+        if (!objection)
+            continue;
+        s_fail_with(stream, ERR_UNAUTHENTICATED, objection);
+        node = self->streams.next; /* saying so may have ended others */
+    }
 }
 
 /* ---- subscriptions ---- */
@@ -310,6 +345,7 @@ static void s_on_opened(void *arg, const operation_result_t *result)
         subscription.sub = result->identity ? identity_sub(result->identity) : NULL;
         subscription.identity =
             result->identity ? identity_json(result->identity, NULL) : (json_slice_t){.data = ""};
+        stream->identity = result->identity ? identity_ref(result->identity) : NULL;
         stream->subscriber = feed_subscribe(self->realtime->options.feed, &subscription, &execution,
                                             &subscriber_vtable, stream);
         metric_add(self->realtime->subscriptions, 1);
@@ -335,7 +371,7 @@ static void s_on_done(void *arg, const operation_result_t *result)
     s_detach(stream);
     conn_send_buffer(conn_of(self), &text);
     self->dialect->send_complete(self, s_id(stream), stream->id_size);
-    free(stream);
+    s_free(stream);
 }
 
 /* ---- starting ---- */

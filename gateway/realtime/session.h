@@ -32,6 +32,7 @@ struct stream {
     session_t *session;
     operation_t *operation;   /* under way: a query, a mutation, or the question for the stream */
     subscriber_t *subscriber; /* of a subscription that has its stream */
+    identity_t *identity;     /* under which it subscribed; or NULL */
     bool active;              /* acknowledged */
     uint16_t prefix_size;
     uint16_t id_size;
@@ -64,11 +65,12 @@ typedef struct {
 struct session {
     realtime_t *realtime;
     const dialect_t *dialect;
-    identity_t *identity; /* or NULL */
-    uint64_t generation;  /* of auth's keys when it was verified */
-    bool initialised;     /* the client has introduced himself */
-    uint32_t started;     /* operations, for request ids */
-    uint32_t count;       /* of streams */
+    identity_t *identity;  /* or NULL */
+    uint64_t generation;   /* of auth's keys when it was verified */
+    bool has_other_rights; /* since it was renewed */
+    bool initialised;      /* the client has introduced himself */
+    uint32_t started;      /* operations, for request ids */
+    uint32_t count;        /* of streams */
     list_t streams;
     list_t ready;
     char *authorization; /* of the upgrade request, or NULL; freed when initialised */
@@ -100,9 +102,13 @@ err_code_t session_renew(session_t *self, const json_t *payload, err_t *err);
 /* Takes the identity's credential over if it is of the same handle and lasts longer. */
 void session_adopt(session_t *self, identity_t *identity);
 
-/* Why its credential counts no more: it has ended, more than the grace ago, or the key that it was
- * verified with was withdrawn. NULL: it counts. */
-const char *session_is_over(const session_t *self);
+/* Why its credential counts no more: it has ended, more than the grace ago, auth has an objection,
+ * or it was renewed with other rights than the subscriptions began under. NULL: it counts. */
+const char *session_is_over(session_t *self);
+
+/* Credentials may have lost their worth: ends the subscriptions that began under one which has, and
+ * is not the connection's. */
+void session_recheck(session_t *self);
 
 /* The operation of that id, or NULL. */
 stream_t *session_find(session_t *self, const char *id, size_t id_size);

@@ -58,6 +58,14 @@ uint64_t auth_generation(const auth_t *self)
     return self->generation;
 }
 
+const char *auth_objection(const auth_t *self, const identity_t *identity)
+{
+    (void)self;
+    return identity_provider(identity) == IDENTITY_API_KEY
+               ? NULL
+               : "keys were withdrawn: show the token again";
+}
+
 void fake_auth_withdraw(auth_t *self)
 {
     self->generation++;

@@ -196,6 +196,47 @@ static void test_keyring_refuses(void **state)
 
 /* ---- access tokens ---- */
 
+static void s_apply(auth_t *auth, const char *text)
+{
+    err_t err = ERR_INIT;
+    bool has_more;
+    json_slice_t answer = {.data = text, .size = strlen(text)};
+    assert_int_equal(auth_apply(auth, "store", answer, &has_more, &err), ERR_OK);
+}
+
+/* A token is good until its session ends, whether it was seen before or not. */
+static void s_refuse_ended(auth_t *auth, const keyring_t *keyring, access_token_spec_t *spec)
+{
+    err_t err = ERR_INIT;
+    int64_t expires_at_us;
+    char *token = access_token_issue(keyring_signer(keyring, NOW_US), spec, &expires_at_us, &err);
+    identity_t *kept = NULL, *identity = NULL;
+    assert_int_equal(auth_verify(auth, token, strlen(token), &kept, &err), ERR_OK);
+    assert_true(auth_follow(auth, "store"));
+    assert_int_equal(auth_verify(auth, token, strlen(token), &identity, &err), ERR_UNAVAILABLE);
+    s_apply(auth, "{\"epoch\":\"00c0ffee00c0ffee\",\"seq\":1,\"reset\":true,\"changes\":[]}");
+    err = (err_t)ERR_INIT;
+    assert_int_equal(auth_verify(auth, token, strlen(token), &identity, &err), ERR_OK);
+    identity_unref(&identity);
+    assert_null(auth_objection(auth, kept));
+    s_apply(auth, "{\"epoch\":\"00c0ffee00c0ffee\",\"seq\":2,\"changes\":[{\"session\":"
+                  "\"0190c0de-0000-7000-8000-000000000002\",\"until\":1900000000000}]}");
+    assert_int_equal(auth_verify(auth, token, strlen(token), &identity, &err), ERR_UNAUTHENTICATED);
+    assert_string_equal(err.text, "the session has ended");
+    assert_string_equal(auth_objection(auth, kept), "the session has ended");
+    free(token);
+    token = access_token_issue(keyring_signer(keyring, NOW_US), spec, &expires_at_us, &err);
+    assert_int_equal(auth_verify(auth, token, strlen(token), &identity, &err), ERR_UNAUTHENTICATED);
+    free(token);
+    spec->session = "0190c0de-0000-7000-8000-000000000003";
+    token = access_token_issue(keyring_signer(keyring, NOW_US), spec, &expires_at_us, &err);
+    err = (err_t)ERR_INIT;
+    assert_int_equal(auth_verify(auth, token, strlen(token), &identity, &err), ERR_OK);
+    identity_unref(&identity);
+    identity_unref(&kept);
+    free(token);
+}
+
 static void test_access_token(void **state)
 {
     (void)state;
@@ -205,11 +246,13 @@ static void test_access_token(void **state)
     assert_int_equal(keyring_generate(keyring, &key, &err), ERR_OK);
     keyring_row_t row = s_row(&key, 1);
     assert_int_equal(keyring_load(keyring, &row, 1, &err), ERR_OK);
+    json_t *groups = json_pack("[s, s]", "a", "b\"");
     access_token_spec_t spec = {.issuer = "http://localhost:8080/local-1_chat",
                                 .client_id = "chatclient",
                                 .sub = "0190c0de-0000-7000-8000-000000000001",
                                 .username = "Zoë \"Z\"",
                                 .session = "0190c0de-0000-7000-8000-000000000002",
+                                .groups = groups,
                                 .auth_time_us = NOW_US - 5000000,
                                 .now_us = NOW_US};
     auth_options_t options = {0};
@@ -231,9 +274,13 @@ static void test_access_token(void **state)
         assert_string_equal(identity_sub(identity), spec.sub);
         assert_string_equal(identity_session(identity), spec.session);
         assert_true(identity_expires_at_us(identity) == expires_at_us);
+        assert_true(identity_in_group(identity, "a"));
+        assert_true(identity_in_group(identity, "b\""));
         identity_unref(&identity);
         free(token);
     }
+    s_refuse_ended(auth, keyring, &spec);
+    json_decref(groups);
     clock_test_off();
     auth_destroy(&auth);
     keyring_destroy(&keyring);
