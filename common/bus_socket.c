@@ -1,6 +1,7 @@
 #include "common/bus_socket.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,14 @@ static bool s_needs_curve(const char *endpoint, const bus_security_t *security)
     return s_is_tcp(endpoint) && !security->plain_tcp;
 }
 
+static zcert_t *s_load_path(const char *path, err_t *err)
+{
+    zcert_t *cert = access(path, R_OK) == 0 ? zcert_load(path) : NULL;
+    if (cert == NULL)
+        err_set(err, ERR_CONFIG, "cannot read the bus key %s", path);
+    return cert;
+}
+
 static zcert_t *s_load_cert(const char *dir, const char *name, const char *suffix, err_t *err)
 {
     char path[PATH_SIZE];
@@ -45,9 +54,21 @@ static zcert_t *s_load_cert(const char *dir, const char *name, const char *suffi
         return NULL;
     }
     snprintf(path, sizeof path, "%s/%s.%s", dir, name, suffix);
-    zcert_t *cert = access(path, R_OK) == 0 ? zcert_load(path) : NULL;
-    if (cert == NULL)
-        err_set(err, ERR_CONFIG, "cannot read the bus key %s", path);
+    return s_load_path(path, err);
+}
+
+/* The turn-th of a service's public keys. */
+static zcert_t *s_load_server(const char *dir, const char *service, unsigned turn, err_t *err)
+{
+    char folder[PATH_SIZE], pattern[2 * PATH_SIZE];
+    glob_t found = {0};
+    snprintf(folder, sizeof folder, "%s/services", dir);
+    snprintf(pattern, sizeof pattern, "%s/%s.*.pub", folder, service);
+    size_t others = glob(pattern, 0, NULL, &found) == 0 ? found.gl_pathc : 0;
+    size_t index = turn % (others + 1);
+    zcert_t *cert = index == 0 ? s_load_cert(folder, service, "pub", err)
+                               : s_load_path(found.gl_pathv[index - 1], err);
+    globfree(&found);
     return cert;
 }
 
@@ -140,16 +161,14 @@ s_secure_server(zsock_t *socket, const char *endpoint, const bus_security_t *sec
 static err_code_t s_secure_client(zsock_t *socket,
                                   const char *endpoint,
                                   const char *service,
+                                  unsigned turn,
                                   const bus_security_t *security,
                                   err_t *err)
 {
     if (!s_needs_curve(endpoint, security))
         return ERR_OK;
     zcert_t *own = s_load_cert(security->keys_dir, security->own, "key", err);
-    char folder[PATH_SIZE];
-    snprintf(folder, sizeof folder, "%s/services",
-             security->keys_dir != NULL ? security->keys_dir : "");
-    zcert_t *server = own != NULL ? s_load_cert(folder, service, "pub", err) : NULL;
+    zcert_t *server = own != NULL ? s_load_server(security->keys_dir, service, turn, err) : NULL;
     if (server != NULL) {
         zcert_apply(own, socket);
         zsock_set_curve_serverkey(socket, zcert_public_txt(server));
@@ -181,12 +200,13 @@ zsock_t *bus_socket_bind(bus_socket_kind_t kind,
 zsock_t *bus_socket_prepare(bus_socket_kind_t kind,
                             const char *endpoint,
                             const char *service,
+                            unsigned turn,
                             const bus_security_t *security,
                             err_t *err)
 {
     err_t own_err = ERR_INIT; /* s_secure_client looks at it, and the caller may give none */
     zsock_t *socket = s_new(kind);
-    if (s_secure_client(socket, endpoint, service, security, &own_err) == ERR_OK)
+    if (s_secure_client(socket, endpoint, service, turn, security, &own_err) == ERR_OK)
         return socket;
     err_set(err, own_err.code, "%s", own_err.text);
     zsock_destroy(&socket);
@@ -199,7 +219,7 @@ zsock_t *bus_socket_connect(bus_socket_kind_t kind,
                             const bus_security_t *security,
                             err_t *err)
 {
-    zsock_t *socket = bus_socket_prepare(kind, endpoint, service, security, err);
+    zsock_t *socket = bus_socket_prepare(kind, endpoint, service, 0, security, err);
     if (socket == NULL || zmq_connect(zsock_resolve(socket), endpoint) == 0)
         return socket;
     err_set(err, ERR_CONFIG, "cannot connect to %s: %s", endpoint, zmq_strerror(errno));

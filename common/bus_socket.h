@@ -38,11 +38,13 @@ zsock_t *bus_socket_bind(bus_socket_kind_t kind,
                          err_t *err);
 
 /* A DEALER or SUB with options and keys for endpoint, not connected yet: for those who hang a
- * monitor on it first (else a quick connection's event is missed) and then zmq_connect it. NULL as
- * above. */
+ * monitor on it first (else a quick connection's event is missed) and then zmq_connect it. A
+ * service may have several keys while they rotate: keys_dir/services/(service).pub and
+ * (service).*.pub; turn says which is tried (the turn-th, round and round). NULL as above. */
 zsock_t *bus_socket_prepare(bus_socket_kind_t kind,
                             const char *endpoint,
                             const char *service,
+                            unsigned turn,
                             const bus_security_t *security,
                             err_t *err);
 

@@ -8,6 +8,7 @@
 #include <uthash.h>
 #include <utlist.h>
 
+#include "common/bus_monitor.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/metrics.h"
@@ -62,6 +63,7 @@ struct endpoint {
     loop_t *loop;
     endpoint_options_t options;
     zsock_t *socket;
+    bus_monitor_t *monitor;
     loop_zmq_t *zmq;
     loop_timer_t *sweep;
     peer_t *peers, *dirty;
@@ -537,6 +539,7 @@ endpoint_t *endpoint_new(loop_t *loop, const endpoint_options_t *options, err_t 
         metrics_counter("parley_store_bus_messages_sent_total", "messages of answers", NULL);
     self->metric_peers =
         metrics_gauge("parley_store_peers", "gateways that were heard within a minute", NULL);
+    self->monitor = bus_monitor_new(loop, socket, "calls");
     self->zmq = loop_zmq_new(loop, zsock_resolve(socket), s_on_readable, self);
     self->sweep = loop_timer_new(loop, s_on_sweep, self);
     loop_timer_start(self->sweep, SWEEP_MS, SWEEP_MS);
@@ -604,6 +607,7 @@ void endpoint_destroy(endpoint_t **self_p, int linger_ms)
     s_free_peer(self, peer);
     loop_zmq_destroy(&self->zmq);
     loop_timer_destroy(&self->sweep);
+    bus_monitor_destroy(&self->monitor);
     zsock_set_linger(self->socket, linger_ms);
     zsock_destroy(&self->socket);
     free(self->routes);

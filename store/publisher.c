@@ -6,6 +6,7 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "common/bus_monitor.h"
 #include "common/bus_record.h"
 #include "common/clock.h"
 #include "common/json.h"
@@ -47,6 +48,7 @@ struct publisher {
     loop_t *loop;
     database_t *database;
     zsock_t *socket;
+    bus_monitor_t *monitor;
     loop_zmq_t *zmq;
     loop_timer_t *tick;
     heads_schedule_t *schedule;
@@ -280,6 +282,7 @@ publisher_t *publisher_new(loop_t *loop,
     self->frame = (buffer_t)BUFFER_INIT(EVENT_MAX);
     self->topic = (buffer_t)BUFFER_INIT(STREAM_BYTES_MAX + 1);
     self->schedule = heads_schedule_new(SCHEDULE_MAX);
+    self->monitor = bus_monitor_new(loop, socket, "events");
     self->zmq = loop_zmq_new(loop, zsock_resolve(socket), s_on_readable, self);
     self->tick = loop_timer_new(loop, s_on_tick, self);
     self->metric_events =
@@ -360,6 +363,7 @@ void publisher_destroy(publisher_t **self_p, int linger_ms)
     heads_schedule_destroy(&self->schedule);
     buffer_free(&self->frame);
     buffer_free(&self->topic);
+    bus_monitor_destroy(&self->monitor);
     zsock_set_linger(self->socket, linger_ms);
     zsock_destroy(&self->socket);
     free(self->incarnation);

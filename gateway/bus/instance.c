@@ -14,6 +14,8 @@ enum {
     HELLO_TICKS = 2, /* between an answered HELLO and the next one */
     MUTE_TICKS = 3,  /* a HELLO unanswered for so long: no new calls */
     RETRY_SEND_MS = 5,
+    REKEY_MS = 300,       /* after a refusal: quicker than ZeroMQ's own attempts come to an end */
+    REKEY_LATE_MS = 1000, /* while the files of keys cannot be read */
     MESSAGES_A_CALL = 32,
     OUT_SPLIT_BYTES = 4 * 1024 * 1024, /* a message is sent when it has grown to this */
     ARENA_MAX_BYTES = 4 * BUS_BODY_MAX,
@@ -22,9 +24,8 @@ enum {
 
 /* ---- complaints ---- */
 
-static void s_complain(instance_t *self, const char *what, const char *reason)
+static void s_say(instance_t *self, const char *what, const char *reason)
 {
-    metric_inc(self->malformed);
     int64_t now = clock_mono_us();
     if (self->complained_at_us != 0 && now - self->complained_at_us < COMPLAIN_US)
         return;
@@ -32,6 +33,12 @@ static void s_complain(instance_t *self, const char *what, const char *reason)
     log_warn("service sends what it should not", log_str("service", self->name),
              log_str("endpoint", self->endpoint), log_str("part", what), log_str("reason", reason),
              LOG_END);
+}
+
+static void s_complain(instance_t *self, const char *what, const char *reason)
+{
+    metric_inc(self->malformed);
+    s_say(self, what, reason);
 }
 
 /* ---- sending ---- */
@@ -320,7 +327,19 @@ static void s_on_lost(void *arg)
 static void s_on_refused(void *arg, const char *reason)
 {
     instance_t *self = arg;
-    s_complain(self, "handshake", reason);
+    metric_inc(self->refused);
+    s_say(self, "handshake", reason);
+    if (!loop_timer_is_active(self->rekey))
+        loop_timer_start(self->rekey, REKEY_MS, 0);
+}
+
+static void s_on_rekey(void *arg)
+{
+    instance_t *self = arg;
+    if (instance_is_connected(self) && instance_is_live(self))
+        return; /* it has come about meanwhile */
+    self->key_turn++;
+    self->vtable->on_refused(self);
 }
 
 static void s_on_events_changed(void *arg)
@@ -360,8 +379,8 @@ static void s_open_events(instance_t *self)
     err_t err = ERR_INIT;
     char endpoint[SERVICE_ENDPOINT_SIZE];
     s_events_endpoint(self, endpoint);
-    self->events = link_new(self->loop, BUS_SOCKET_SUB, endpoint, self->name, self->security,
-                            &s_events_vtable, self, &err);
+    self->events = link_new(self->loop, BUS_SOCKET_SUB, endpoint, self->name, self->key_turn,
+                            self->security, &s_events_vtable, self, &err);
     if (self->events == NULL) {
         log_error("events of the service cannot be reached", log_str("service", self->name),
                   log_str("endpoint", endpoint), log_str("reason", err.text), LOG_END);
@@ -419,8 +438,8 @@ circuit_state_t instance_state(const instance_t *self)
 
 static link_t *s_open_calls(instance_t *self, err_t *err)
 {
-    return link_new(self->loop, BUS_SOCKET_DEALER, self->endpoint, self->name, self->security,
-                    &s_calls_vtable, self, err);
+    return link_new(self->loop, BUS_SOCKET_DEALER, self->endpoint, self->name, self->key_turn,
+                    self->security, &s_calls_vtable, self, err);
 }
 
 instance_t *instance_new(const instance_options_t *options,
@@ -446,6 +465,7 @@ instance_t *instance_new(const instance_options_t *options,
     self->arena = arena_new(ARENA_MAX_BYTES);
     self->timer = loop_timer_new(self->loop, s_on_tick, self);
     self->retry = loop_timer_new(self->loop, s_flush, self);
+    self->rekey = loop_timer_new(self->loop, s_on_rekey, self);
     buffer_t labels = BUFFER_INIT(1024);
     metrics_label(&labels, "service", name, strlen(name));
     buffer_put_char(&labels, '\0');
@@ -455,6 +475,8 @@ instance_t *instance_new(const instance_options_t *options,
                                        "Connections to services that were lost", labels.data);
     self->dropped = metrics_counter("parley_bus_unknown_answers_total",
                                     "Answers that nobody waits for (late, repeated)", labels.data);
+    self->refused = metrics_counter("parley_bus_handshakes_refused_total",
+                                    "Connections to services whose handshake failed", labels.data);
     buffer_free(&labels);
     circuit_open(&self->circuit, name, endpoint);
     self->calls = s_open_calls(self, err);
@@ -474,6 +496,7 @@ void instance_destroy(instance_t **self_p)
     link_destroy(&self->calls);
     loop_timer_destroy(&self->timer);
     loop_timer_destroy(&self->retry);
+    loop_timer_destroy(&self->rekey);
     arena_destroy(&self->arena);
     buffer_free(&self->out);
     circuit_close(&self->circuit);
@@ -487,9 +510,11 @@ void instance_restart(instance_t *self)
     link_destroy(&self->calls);
     s_forget(self);
     self->calls = s_open_calls(self, &err);
-    if (self->calls == NULL) /* it could be opened before: the keys are gone */
+    if (self->calls == NULL) { /* it could be opened before: the keys are gone */
         log_error("service cannot be reached", log_str("service", self->name),
                   log_str("endpoint", self->endpoint), log_str("reason", err.text), LOG_END);
+        loop_timer_start(self->rekey, REKEY_LATE_MS, 0);
+    }
     if (!was_connected)
         return;
     metric_inc(self->reconnects);

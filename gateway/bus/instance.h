@@ -37,6 +37,8 @@ typedef struct {
     void (*on_lost)(instance_t *self);
     /* instance_is_callable or instance_is_live may have changed. */
     void (*on_state)(instance_t *self);
+    /* It refused our handshakes: maybe keys have changed. Let it be restarted, which reads them. */
+    void (*on_refused)(instance_t *self);
     /* Asks for all topics: call instance_topic with each. */
     void (*on_events_open)(instance_t *self);
 } instance_vtable_t;
@@ -65,12 +67,14 @@ struct instance {
     const char *gateway_id;
     char name[SERVICE_NAME_SIZE]; /* the service's */
     char endpoint[SERVICE_ENDPOINT_SIZE];
-    metric_t *malformed, *reconnects, *dropped;
+    metric_t *malformed, *reconnects, *dropped, *refused;
     /* The connection. */
     link_t *calls;
     link_t *events;      /* NULL without streams or connection */
     loop_timer_t *timer; /* HELLO */
     loop_timer_t *retry; /* of a flush that ZeroMQ had no room for */
+    loop_timer_t *rekey; /* a handshake was refused: to another key, or the files read again */
+    unsigned key_turn;   /* which of the service's keys is tried */
     buffer_t out;        /* records of this turn, or of longer while ZeroMQ takes none */
     bool is_flushing;
     arena_t *arena;       /* of one event or answer */

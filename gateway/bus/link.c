@@ -95,13 +95,14 @@ link_t *link_new(loop_t *loop,
                  bus_socket_kind_t kind,
                  const char *endpoint,
                  const char *service,
+                 unsigned key_turn,
                  const bus_security_t *security,
                  const link_vtable_t *vtable,
                  void *arg,
                  err_t *err)
 {
     static unsigned s_count;
-    zsock_t *socket = bus_socket_prepare(kind, endpoint, service, security, err);
+    zsock_t *socket = bus_socket_prepare(kind, endpoint, service, key_turn, security, err);
     if (socket == NULL)
         return NULL;
     link_t *self = calloc(1, sizeof *self);

@@ -23,11 +23,12 @@ typedef struct {
     void (*on_refused)(void *arg, const char *reason);
 } link_vtable_t;
 
-/* NULL and ERR_CONFIG as bus_socket_connect. */
+/* key_turn: see bus_socket_prepare. NULL and ERR_CONFIG as there. */
 link_t *link_new(loop_t *loop,
                  bus_socket_kind_t kind,
                  const char *endpoint,
                  const char *service,
+                 unsigned key_turn,
                  const bus_security_t *security,
                  const link_vtable_t *vtable,
                  void *arg,

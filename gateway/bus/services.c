@@ -77,6 +77,7 @@ static void s_on_state(instance_t *instance)
 /* ---- instances ---- */
 
 static void s_on_lost(instance_t *instance);
+static void s_on_refused(instance_t *instance);
 
 static void s_on_events_open(instance_t *instance)
 {
@@ -92,6 +93,7 @@ static const instance_vtable_t s_vtable = {
     .on_flushed = services_on_flushed,
     .on_lost = s_on_lost,
     .on_state = s_on_state,
+    .on_refused = s_on_refused,
     .on_events_open = s_on_events_open,
 };
 
@@ -156,6 +158,12 @@ static void s_on_lost(instance_t *instance)
     services_on_lost(instance);
     if (instance->is_vanished)
         s_want_sweep(instance->service->services);
+}
+
+static void s_on_refused(instance_t *instance)
+{
+    instance->is_restart_wanted = true;
+    s_want_sweep(instance->service->services);
 }
 
 /* ---- host names ---- */
