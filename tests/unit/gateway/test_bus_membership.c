@@ -196,7 +196,7 @@ static void s_test_back_off(void **state)
         char address[32];
         err_t err = ERR_INIT;
         sockets[i] =
-            bus_socket_prepare(kinds[i % 2], "tcp://127.0.0.1:1", "store", &security, &err);
+            bus_socket_prepare(kinds[i % 2], "tcp://127.0.0.1:1", "store", 0, &security, &err);
         assert_non_null(sockets[i]);
         snprintf(address, sizeof address, "inproc://dial-%d", i);
         assert_int_equal(
