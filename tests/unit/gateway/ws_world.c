@@ -143,8 +143,10 @@ void ws_client_open_events(ws_client_t *self,
         operation_prepare(world->runner, &request, &caller, &verdict, &response);
     assert(operation && operation_kind(operation) == GQL_SUBSCRIPTION);
     buffer_free(&response);
-    http_event_stream_t stream = {
-        .last_event_id = last_event_id, .request_id = "r1", .origin = "*"};
+    http_event_stream_t stream = {.last_event_id = last_event_id,
+                                  .identity = world->listener,
+                                  .request_id = "r1",
+                                  .origin = "*"};
     REALTIME_HOOKS.event_stream_open(world->realtime, fds[0], &operation, &stream);
     ws_world_pump(world);
 }

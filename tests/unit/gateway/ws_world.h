@@ -5,6 +5,7 @@
 
 #include "common/loop.h"
 #include "fake_bus.h"
+#include "gateway/auth/identity.h"
 #include "gateway/realtime/realtime.h"
 
 typedef struct {
@@ -14,6 +15,7 @@ typedef struct {
     realtime_t *realtime;
     rate_options_t limits; /* set before ws_world_begin; all 0: none */
     rate_limits_t *rates;
+    identity_t *listener; /* whose the event streams are; borrowed, NULL: nobody's */
 } ws_world_t;
 
 /* The schema: Query.hello (@public), Query.secret, Mutation.say (@public), Subscription.heard
