@@ -7,13 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_BLOCK = 4096, BLOCK_MAX = 64 * 1024, ALIGN = 16 };
+#include "common/blocks.h"
 
-#ifdef __SANITIZE_ADDRESS__
-enum { SPARE_MAX = 0 }; /* so that use after free is seen */
-#else
-enum { SPARE_MAX = 64 };
-#endif
+enum { BLOCK_MAX = 64 * 1024, ALIGN = 16 };
 
 typedef struct block {
     struct block *next; /* the one filled before this */
@@ -23,12 +19,14 @@ typedef struct block {
 } block_t;
 
 struct arena {
-    arena_t *next;  /* of the spare ones */
     block_t *block; /* being filled; never NULL */
     size_t used;
     size_t limit;
     size_t fail_after; /* tests only: 0 = off, 1 = fail from now on */
 };
+
+/* The first block lies behind the arena itself, in the same BLOCK_BYTES. */
+enum { HEAD_BYTES = (sizeof(struct arena) + ALIGN - 1) / ALIGN * ALIGN };
 
 static block_t *s_block_new(size_t capacity)
 {
@@ -43,25 +41,46 @@ static block_t *s_block_new(size_t capacity)
     return block;
 }
 
-/* Arenas with one empty block, to be used again: an operation has one or two. */
-static _Thread_local arena_t *t_spare;
-static _Thread_local int t_spare_count;
+/* With a sanitizer from the heap: only there it sees leaks and late uses. */
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HAS_SANITIZER
+#endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define HAS_SANITIZER
+#endif
+
+#ifdef HAS_SANITIZER
+static arena_t *s_take(void)
+{
+    arena_t *self = malloc(BLOCK_BYTES);
+    if (self == NULL)
+        abort();
+    return self;
+}
+
+static void s_give(arena_t *self)
+{
+    free(self);
+}
+#else
+static arena_t *s_take(void)
+{
+    return block_take();
+}
+
+static void s_give(arena_t *self)
+{
+    block_give(self);
+}
+#endif
 
 arena_t *arena_new(size_t limit_bytes)
 {
-    if (t_spare != NULL) {
-        arena_t *spare = t_spare;
-        t_spare = spare->next;
-        t_spare_count--;
-        *spare = (arena_t){.block = spare->block, .limit = limit_bytes};
-        return spare;
-    }
-    arena_t *self = calloc(1, sizeof *self);
-    block_t *block = s_block_new(FIRST_BLOCK);
-    if (self == NULL || block == NULL)
-        abort(); /* small and fixed: see common/buffer.h on allocations that a peer sized */
-    self->block = block;
-    self->limit = limit_bytes;
+    arena_t *self = s_take();
+    block_t *first = (block_t *)(void *)((char *)self + HEAD_BYTES);
+    *first = (block_t){.capacity = BLOCK_BYTES - HEAD_BYTES - sizeof *first};
+    *self = (arena_t){.block = first, .limit = limit_bytes};
     return self;
 }
 
@@ -78,17 +97,9 @@ void arena_destroy(arena_t **self_p)
 {
     if (*self_p == NULL)
         return;
-    arena_t *self = *self_p;
+    s_free_after_first(*self_p);
+    s_give(*self_p);
     *self_p = NULL;
-    arena_reset(self);
-    if (t_spare_count < SPARE_MAX) {
-        self->next = t_spare;
-        t_spare = self;
-        t_spare_count++;
-        return;
-    }
-    free(self->block);
-    free(self);
 }
 
 void arena_reset(arena_t *self)

@@ -8,6 +8,7 @@
 
 #include "common/admin.h"
 #include "common/clock.h"
+#include "common/heap_trim.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/metrics.h"
@@ -53,6 +54,7 @@ typedef struct {
     http_server_t *http;
     admin_t *admin;
     loop_timer_t *drain_timer;
+    heap_trim_t *heap_trim;
     int64_t drain_until_us;
     bool draining;
     gql_schema_t *next_schema; /* built when manifests were offered, used when they are active */
@@ -199,6 +201,7 @@ static void s_stop(gateway_t *self)
     trusted_proxies_destroy(&self->trusted_proxies);
     origins_destroy(&self->origins);
     loop_timer_destroy(&self->drain_timer);
+    heap_trim_destroy(&self->heap_trim);
     if (self->loop)
         loop_destroy(&self->loop);
     metrics_shutdown();
@@ -319,6 +322,7 @@ static bool s_start(gateway_t *self, err_t *err)
                                                     .handle = options->rate_handle,
                                                     .address = options->rate_address});
     self->loop = loop_new();
+    self->heap_trim = heap_trim_new(self->loop);
     self->drain_timer = loop_timer_new(self->loop, s_on_drain_tick, self);
     self->auth = auth_new(&(auth_options_t){.api_key = options->api_key});
     if (!s_start_bus(self, err))

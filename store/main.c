@@ -9,6 +9,7 @@
 #include "common/bus_socket.h"
 #include "common/clock.h"
 #include "common/config.h"
+#include "common/heap_trim.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/metrics.h"
@@ -129,6 +130,7 @@ typedef struct {
     auth_changes_t *auth_changes;
     admin_t *admin;
     loop_timer_t *watch, *drain;
+    heap_trim_t *heap_trim;
     metric_t *metric_ready;
     char node[NODE_SIZE];
     char incarnation[17];
@@ -367,6 +369,7 @@ static err_code_t s_start(store_t *self, err_t *err)
     self->auth_changes = auth_changes_new(self->loop, database_accounts(self->database));
     endpoint_add(self->endpoint, accounts_handlers(self->accounts), self->accounts);
     endpoint_add(self->endpoint, auth_changes_handlers, self->auth_changes);
+    self->heap_trim = heap_trim_new(self->loop);
     self->watch = loop_timer_new(self->loop, s_on_watch, self);
     self->drain = loop_timer_new(self->loop, s_on_drain, self);
     metrics_on_scrape(s_on_scrape, self);
@@ -381,6 +384,7 @@ static err_code_t s_start(store_t *self, err_t *err)
 static void s_end(store_t *self)
 {
     admin_destroy(&self->admin);
+    heap_trim_destroy(&self->heap_trim);
     loop_timer_destroy(&self->watch);
     loop_timer_destroy(&self->drain);
     if (self->reader) {

@@ -8,7 +8,7 @@
 #include "common/uuid.h"
 
 enum {
-    POOL_MAX = 4096,          /* unused calls that are kept */
+    POOL_MAX = 256,           /* unused calls that are kept: more come only with a rush */
     RECORD_KEEP_BYTES = 4096, /* of an unused call */
 };
 

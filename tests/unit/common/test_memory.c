@@ -1,4 +1,4 @@
-/* arena, buffer, shared_bytes. */
+/* arena, blocks, buffer, shared_bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "common/arena.h"
+#include "common/blocks.h"
 #include "common/buffer.h"
 #include "common/shared_bytes.h"
 
@@ -35,6 +36,35 @@ static void s_test_arena_hands_out_aligned_memory_that_stays(void **state)
     arena_destroy(&arena);
     assert_null(arena);
     arena_destroy(&arena);
+}
+
+static void s_test_blocks_are_apart_and_empty_slabs_go(void **state)
+{
+    (void)state;
+    enum { COUNT = 1000 };
+    static char *blocks[COUNT];
+    size_t before = block_slabs();
+    for (int i = 0; i < COUNT; i++) {
+        blocks[i] = block_take();
+        memset(blocks[i], i % 251, BLOCK_BYTES);
+    }
+    size_t most = block_slabs();
+    assert_true(most >= before + COUNT / 64);
+    for (int i = 0; i < COUNT; i++)
+        for (int at = 0; at < BLOCK_BYTES; at += 511)
+            assert_int_equal((unsigned char)blocks[i][at], i % 251);
+    for (int i = 0; i < COUNT; i += 2)
+        block_give(blocks[i]);
+    for (int i = 0; i < COUNT; i += 2)
+        blocks[i] = block_take();
+    assert_int_equal(block_slabs(), most); /* what was given is taken again */
+    for (int i = 0; i < COUNT; i++)
+        block_give(blocks[i]);
+    block_give(NULL);
+    assert_true(block_slabs() <= before + 1);
+    blocks[0] = block_take();
+    assert_true(block_slabs() <= before + 1); /* the spare one */
+    block_give(blocks[0]);
 }
 
 static void s_test_arena_has_a_ceiling(void **state)
@@ -120,6 +150,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(s_test_arena_hands_out_aligned_memory_that_stays),
         cmocka_unit_test(s_test_arena_has_a_ceiling),
+        cmocka_unit_test(s_test_blocks_are_apart_and_empty_slabs_go),
         cmocka_unit_test(s_test_buffer_grows_to_its_ceiling_and_no_further),
         cmocka_unit_test(s_test_buffer_prints),
         cmocka_unit_test(s_test_shared_bytes_live_until_the_last_reference),

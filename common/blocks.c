@@ -1,0 +1,88 @@
+#include "common/blocks.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "common/list.h"
+
+enum {
+    BLOCKS = 64, /* of a slab; the first holds its head */
+    SLAB_BYTES = BLOCKS * BLOCK_BYTES,
+};
+
+/* At the beginning of SLAB_BYTES that are aligned to as much. */
+typedef struct {
+    list_node_t node; /* in s_open, if a block is free */
+    uint64_t free;    /* bit i: block i */
+} slab_t;
+
+static const uint64_t ALL_FREE = ~(uint64_t)1;
+
+static _Thread_local list_t s_open;
+static _Thread_local size_t s_slabs;
+static _Thread_local bool s_has_spare; /* one of the open slabs is wholly free */
+
+static slab_t *s_slab_new(void)
+{
+    /* Twice as much holds an aligned slab; what lies around it is given back. */
+    char *memory = mmap(NULL, 2 * (size_t)SLAB_BYTES, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED)
+        abort();
+    size_t before = (SLAB_BYTES - (uintptr_t)memory % SLAB_BYTES) % SLAB_BYTES;
+    if (before > 0)
+        munmap(memory, before);
+    if (before < SLAB_BYTES)
+        munmap(memory + before + SLAB_BYTES, SLAB_BYTES - before);
+    slab_t *slab = (slab_t *)(void *)(memory + before);
+    slab->free = ALL_FREE;
+    list_init(&slab->node);
+    list_append(&s_open, &slab->node);
+    s_slabs++;
+    return slab;
+}
+
+void *block_take(void)
+{
+    if (s_open.next == NULL)
+        list_init(&s_open);
+    slab_t *slab =
+        list_is_empty(&s_open) ? s_slab_new() : LIST_ITEM(list_first(&s_open), slab_t, node);
+    if (slab->free == ALL_FREE)
+        s_has_spare = false;
+    int index = __builtin_ctzll(slab->free);
+    slab->free &= slab->free - 1;
+    if (slab->free == 0)
+        list_remove(&slab->node);
+    return (char *)slab + (size_t)index * BLOCK_BYTES;
+}
+
+void block_give(void *block)
+{
+    if (block == NULL)
+        return;
+    slab_t *slab = (slab_t *)((uintptr_t)block / SLAB_BYTES * SLAB_BYTES);
+    size_t index = ((uintptr_t)block - (uintptr_t)slab) / BLOCK_BYTES;
+    uint64_t bit = (uint64_t)1 << index;
+    assert(index > 0 && !(slab->free & bit));
+    if (slab->free == 0)
+        list_append(&s_open, &slab->node);
+    slab->free |= bit;
+    if (slab->free != ALL_FREE)
+        return;
+    if (!s_has_spare) {
+        s_has_spare = true;
+        return;
+    }
+    list_remove(&slab->node);
+    munmap(slab, SLAB_BYTES);
+    s_slabs--;
+}
+
+size_t block_slabs(void)
+{
+    return s_slabs;
+}
