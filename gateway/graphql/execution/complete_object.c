@@ -135,7 +135,7 @@ s_find_slot(const completion_t *self, plan_set_t *set, uint32_t nth, const char 
 }
 
 /* Which slot the n-th member of the object goes to: most likely the same as in the object before.
- * *at is at its opening quote and goes behind the colon; NULL if this is no JSON. */
+ * *at is at its opening quote and goes to the value; NULL if this is no JSON. */
 static inline uint32_t
 s_member_slot(const completion_t *self, plan_set_t *set, uint32_t nth, const char **at)
 {
@@ -157,8 +157,7 @@ s_member_slot(const completion_t *self, plan_set_t *set, uint32_t nth, const cha
     }
     if (!*at)
         return slot;
-    const char *colon = reader_space(*at, self->end);
-    *at = colon < self->end && *colon == ':' ? colon + 1 : NULL;
+    *at = reader_mark(*at, self->end, ':');
     return slot;
 }
 
@@ -243,12 +242,50 @@ s_member(completion_t *self, plan_set_t *set, uint32_t index, uint32_t *written,
     return self->at ? COMPLETE_DONE : COMPLETE_STOP;
 }
 
+/* Members that come as the response has them, name for name and without blanks: they are copied as
+ * one. */
+typedef struct {
+    const char *start; /* the first one's key */
+    const char *end;   /* behind the last one's value */
+    uint32_t count;    /* of fields, from the first on */
+    uint32_t limit;    /* there are no more; 0: the run is written */
+} run_t;
+
+/* The member from key to end is read into the slot: is it the next of the run? */
+static inline void
+s_run(run_t *self, const plan_set_t *set, uint32_t slot, const char *key, const char *end)
+{
+    if (self->count >= self->limit)
+        return;
+    const plan_field_t *next = &set->fields[self->count];
+    if (!next->is_verbatim || next->slot != slot ||
+        set->slots[slot].start != key + set->slots[slot].size + 3)
+        return;
+    if (self->count == 0)
+        self->start = key;
+    else if (key != self->end + 1)
+        return;
+    self->end = end;
+    self->count++;
+}
+
+/* Writes the run; how many fields are written. */
+static inline uint32_t s_put_run(completion_t *self, run_t *run)
+{
+    uint32_t count = run->count;
+    run->limit = run->count = 0;
+    if (count)
+        complete_put(self, run->start, (size_t)(run->end - run->start));
+    return count;
+}
+
 /* Reads the members, `at` being behind the opening brace, and writes what can be written. */
 static complete_status_t
 s_members(completion_t *self, plan_set_t *set, uint32_t *written, const path_t *path)
 {
     const char *end = self->end;
     const char *at = reader_space(self->at, end);
+    run_t run = {.limit = set->field_count};
     if (at < end && *at == '}') {
         self->at = at + 1;
         return COMPLETE_DONE;
@@ -256,10 +293,10 @@ s_members(completion_t *self, plan_set_t *set, uint32_t *written, const path_t *
     for (uint32_t nth = 0;; nth++) {
         if (at >= end)
             return COMPLETE_STOP;
+        const char *key = at;
         uint32_t index = s_member_slot(self, set, nth, &at);
         if (!at)
             return COMPLETE_STOP;
-        at = reader_space(at, end);
         plan_slot_t *slot = index == PLAN_NO_SLOT ? NULL : &set->slots[index];
         if (slot && slot->start)
             slot = NULL; /* the first of equal names counts */
@@ -271,8 +308,10 @@ s_members(completion_t *self, plan_set_t *set, uint32_t *written, const path_t *
             if (slot) {
                 slot->start = start;
                 slot->end = at;
+                s_run(&run, set, index, key, at);
             }
         } else if (slot) {
+            *written += s_put_run(self, &run);
             self->at = at;
             complete_status_t status = s_member(self, set, index, written, path);
             if (status != COMPLETE_DONE)
@@ -283,16 +322,17 @@ s_members(completion_t *self, plan_set_t *set, uint32_t *written, const path_t *
             if (!at)
                 return COMPLETE_STOP;
         }
-        at = reader_space(at, end);
-        if (at >= end)
-            return COMPLETE_STOP;
-        if (*at == '}') {
-            self->at = at + 1;
-            return COMPLETE_DONE;
+        const char *next = reader_mark(at, end, ',');
+        if (next) {
+            at = next;
+            continue;
         }
-        if (*at != ',')
+        at = reader_space(at, end);
+        if (at >= end || *at != '}')
             return COMPLETE_STOP;
-        at = reader_space(at + 1, end);
+        *written += s_put_run(self, &run);
+        self->at = at + 1;
+        return COMPLETE_DONE;
     }
 }
 

@@ -277,6 +277,8 @@ static bool s_field(plan_t *self, plan_set_t *set, const group_t *group, plan_fi
     } else {
         field->source = PLAN_MEMBER;
         field->slot = s_slot(self, set, field->definition->name);
+        field->is_verbatim =
+            field->shape == PLAN_TEXT && name_is(field->name, field->definition->name->data);
         return field->slot != PLAN_NO_SLOT;
     }
     return true;

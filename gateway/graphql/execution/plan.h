@@ -41,6 +41,7 @@ struct plan_field {
     plan_source_t source;
     plan_shape_t shape;
     bool non_null;
+    bool is_verbatim;  /* a text whose response name is the member's */
     uint32_t slot;     /* PLAN_MEMBER: index into the set's slots */
     json_slice_t kept; /* PLAN_INTROSPECTION: the value, once asked for, if it is always the same */
     int introspection; /* PLAN_INTROSPECTION: which field (introspection/meta_fields.h) */

@@ -28,6 +28,19 @@ static inline const char *reader_space(const char *at, const char *end)
     return at;
 }
 
+/* Behind that one character and the white space around it, of which there mostly is none; NULL if
+ * it is not there. */
+static inline const char *reader_mark(const char *at, const char *end, char mark)
+{
+    if (end - at < 2 || at[0] != mark) {
+        at = reader_space(at, end);
+        if (at >= end || *at != mark)
+            return NULL;
+    }
+    at++;
+    return at < end && (unsigned char)*at > ' ' ? at : reader_space(at, end);
+}
+
 /* A string, from its opening to behind its closing quote: valid UTF-8, valid escapes, surrogates
  * only in pairs. */
 const char *reader_string(const char *at, const char *end);
