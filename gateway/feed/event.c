@@ -148,8 +148,9 @@ size_t event_cost(const event_t *self)
     return sizeof *self + self->type_size + self->payload_size + 2;
 }
 
-void event_set_rendered(event_t *self, uint32_t index, shared_bytes_t **bytes_p)
+size_t event_set_rendered(event_t *self, uint32_t index, shared_bytes_t **bytes_p)
 {
+    size_t before = self->rendered_bytes;
     if (index >= self->rendered_capacity) {
         uint32_t capacity = self->rendered_capacity > 0 ? self->rendered_capacity : 1;
         while (capacity <= index)
@@ -159,12 +160,14 @@ void event_set_rendered(event_t *self, uint32_t index, shared_bytes_t **bytes_p)
             abort();
         for (uint32_t i = self->rendered_capacity; i < capacity; i++)
             self->rendered[i] = NULL;
+        self->rendered_bytes += (capacity - self->rendered_capacity) * sizeof(shared_bytes_t *);
         self->rendered_capacity = capacity;
     }
     assert(self->rendered[index] == NULL);
     self->rendered[index] = *bytes_p;
     self->rendered_bytes += shared_bytes_size(*bytes_p);
     *bytes_p = NULL;
+    return self->rendered_bytes - before;
 }
 
 size_t event_drop_rendered(event_t *self, uint32_t index, graves_t *graves)
@@ -183,6 +186,10 @@ size_t event_drop_all_rendered(event_t *self, graves_t *graves)
     size_t size = self->rendered_bytes;
     for (uint32_t i = 0; i < self->rendered_capacity; i++)
         event_drop_rendered(self, i, graves);
+    free(self->rendered);
+    self->rendered = NULL;
+    self->rendered_capacity = 0;
+    self->rendered_bytes = 0;
     return size;
 }
 

@@ -22,9 +22,9 @@ struct event {
     uint32_t type_size;
     uint32_t payload_size;
     bool is_revoke;
-    bool is_by_sub; /* of a revoke: whom is a `sub`, not a handle */
-    uint64_t whom;  /* of a revoke: whose rights it ends (identity_hash); 0: nobody's */
-    size_t rendered_bytes;
+    bool is_by_sub;        /* of a revoke: whom is a `sub`, not a handle */
+    uint64_t whom;         /* of a revoke: whose rights it ends (identity_hash); 0: nobody's */
+    size_t rendered_bytes; /* with the table */
     char cursor[CURSOR_SIZE];
     char text[]; /* type, NUL, payload, NUL */
 };
@@ -60,10 +60,11 @@ static inline shared_bytes_t *event_rendered(const event_t *self, uint32_t index
 {
     return index < self->rendered_capacity ? self->rendered[index] : NULL;
 }
-/* Takes *bytes_p. */
-void event_set_rendered(event_t *self, uint32_t index, shared_bytes_t **bytes_p);
-/* Forgets what was rendered for that index, or all of it; the number of bytes that this gave back.
- */
+/* Takes *bytes_p. The number of bytes that the event holds more by it: with many groups the table
+ * of their renderings counts too. */
+size_t event_set_rendered(event_t *self, uint32_t index, shared_bytes_t **bytes_p);
+/* Forgets what was rendered for that index, or all of it and the table; the number of bytes that
+ * this gave back. */
 size_t event_drop_rendered(event_t *self, uint32_t index, graves_t *graves);
 size_t event_drop_all_rendered(event_t *self, graves_t *graves);
 /* Takes *bytes_p, which may be NULL: what is read in this turn may be. */

@@ -4,6 +4,8 @@
 
 #include "gateway/feed/feed_internal.h"
 
+enum { TRIMMED_BYTES = 16 * 1024 };
+
 static uint32_t s_free_index(stream_t *stream)
 {
     for (uint32_t i = 0; i < stream->index_capacity; i++)
@@ -128,11 +130,11 @@ static shared_bytes_t *s_keep(group_t *self, event_t *event, page_t *page, const
 {
     shared_bytes_t *bytes = shared_bytes_dup(text->data, text->size);
     shared_bytes_t *kept = bytes;
-    event_set_rendered(event, self->index, &kept);
+    size_t size = event_set_rendered(event, self->index, &kept);
     if (page != NULL)
-        pages_account(page, text->size);
+        pages_account(page, size);
     else
-        stream_account(self->stream, event, text->size);
+        stream_account(self->stream, event, size);
     return bytes;
 }
 
@@ -171,6 +173,9 @@ shared_bytes_t *group_render(group_t *self, event_t *event, page_t *page)
                          out);
     if (out->failed || out->size == 0)
         s_render_too_large(out, event);
+    if (out->size > TRIMMED_BYTES)
+        gql_execution_trim(
+            self->execution); /* not each group shall keep room for its largest event */
     metric_inc(self->stream->feed->metrics.renders);
     return s_keep(self, event, page, out);
 }

@@ -54,8 +54,9 @@ typedef struct {
     bool gives_rubbish;
     bool holds_calls; /* the service of fields below the root is away */
     uint32_t holes;   /* calls that one event needs, if its execution does; 1 */
+    size_t padding;   /* bytes more of each rendering */
     /* Counts. */
-    size_t replays, heads, settled, pokes, reconnects, renders, turns;
+    size_t replays, heads, settled, pokes, reconnects, renders, trims, turns;
     size_t calls, calls_under_way, calls_most;
 } world_t;
 

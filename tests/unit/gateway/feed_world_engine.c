@@ -63,7 +63,8 @@ static void s_print(const gql_execution_t *self,
                     buffer_t *out)
 {
     world.renders++;
-    buffer_printf(out, "%s %.*s %s", self->key, (int)size, payload, cursor);
+    buffer_printf(out, "%s %.*s %s%*s", self->key, (int)size, payload, cursor, (int)world.padding,
+                  "");
 }
 
 void gql_execution_render(
@@ -131,5 +132,6 @@ void gql_execution_reject(gql_execution_t *self, uint32_t index, const gql_failu
 void gql_execution_trim(gql_execution_t *self)
 {
     assert(!self->is_busy);
+    world.trims++;
     buffer_free(&self->text);
 }

@@ -25,6 +25,7 @@ typedef struct {
 } reader_t;
 
 static feed_t *s_feed;
+static const char *s_rights = "";
 static reader_t *s_readers[2048]; /* of this test, to clean up after a failure */
 static size_t s_reader_count;
 
@@ -88,7 +89,7 @@ static void s_subscribe_at(
                                         .stream = world.streams[0].name,
                                         .epoch = world.epoch,
                                         .start_value = value,
-                                        .rights = "",
+                                        .rights = s_rights,
                                         .has_head = granted >= 0,
                                         .head = granted >= 0 ? (uint64_t)granted : 0,
                                         .handle = "h",
@@ -953,6 +954,53 @@ static void s_test_ring_bytes(void **state)
     feed_unsubscribe(&slow.subscriber);
 }
 
+/* Many groups: what is kept of their renderings, and the tables of them, stays below the limit, and
+ * no group keeps the room for a large event. */
+static void s_test_many_groups(void **state)
+{
+    (void)state;
+    enum { GROUPS = 1000, EVENTS = 50 };
+    static reader_t readers[GROUPS];
+    feed_destroy(&s_feed);
+    feed_limits_t limits = FEED_LIMITS_DEFAULT;
+    limits.ring_bytes = 200000;
+    s_feed = world_feed(&limits);
+    world_set_up(0, true);
+    for (int i = 0; i < GROUPS; i++) {
+        char rights[16];
+        snprintf(rights, sizeof rights, "r%d", i);
+        s_rights = rights;
+        s_subscribe(&readers[i], "a", FEED_START_LIVE, 0);
+    }
+    s_rights = "";
+    world_flow();
+    assert_int_equal(feed_counts(s_feed).groups, GROUPS);
+    const stream_t *stream = stream_find(s_feed, "store", world.streams[0].name);
+    for (int i = 0; i < EVENTS; i++) {
+        s_commit(1, 'a', 0);
+        world_flow();
+        size_t held = 0;
+        for (uint64_t seq = stream->ring.first; seq <= ring_last(&stream->ring); seq++) {
+            const event_t *event = ring_at(&stream->ring, seq);
+            held += event->rendered_bytes;
+            assert_true(event->rendered_bytes >= event->rendered_capacity * sizeof(void *));
+        }
+        assert_int_equal(held, stream->rendered_bytes);
+        assert_true(held <= limits.ring_bytes);
+    }
+    for (int i = 0; i < GROUPS; i++)
+        s_expect(&readers[i], 1, EVENTS);
+    assert_int_equal(world.trims, 0);
+    world.padding = 20000;
+    s_commit(1, 'a', 0);
+    world_flow();
+    assert_int_equal(world.trims, GROUPS);
+    for (int i = 0; i < GROUPS; i++)
+        feed_unsubscribe(&readers[i].subscriber);
+    assert_int_equal(stream->rendered_bytes,
+                     ring_at(&stream->ring, ring_last(&stream->ring))->rendered_bytes);
+}
+
 static void s_test_leaving(void **state)
 {
     (void)state;
@@ -1075,6 +1123,7 @@ int main(void)
         FEED_TEST(s_test_idle),
         FEED_TEST(s_test_failing_replays),
         FEED_TEST(s_test_ring_bytes),
+        FEED_TEST(s_test_many_groups),
         FEED_TEST(s_test_leaving),
         FEED_TEST(s_test_read_source),
     };
