@@ -273,27 +273,41 @@ void stream_destroy(stream_t **self_p);
 typedef enum { EPOCH_SAME, EPOCH_STALE, EPOCH_NEW } epoch_match_t;
 epoch_match_t stream_match_epoch(stream_t *self, const char *epoch);
 void stream_on_event(stream_t *self, const service_event_t *event);
-/* HEADS is about to be sent: its answer settles all doubts that there are now. */
-void stream_on_heads_asked(stream_t *self);
 void stream_on_heads(stream_t *self, uint64_t head, uint64_t first, uint64_t known);
-/* HEADS failed (and will be asked again): who has waited too long ends. */
-void stream_on_heads_failed(stream_t *self);
 /* A service said so when it granted a subscription. */
 void stream_raise_head(stream_t *self, uint64_t head);
 /* The event of that seq from the ring (*page_p is NULL) or a page; NULL if it is in none. */
 event_t *stream_event(stream_t *self, uint64_t seq, page_t **page_p);
 void stream_on_instance(stream_t *self, uint32_t instance, bool up);
+/* Every instance that is up is live: all beyond the highest head comes by itself (proto/bus.md 7).
+ */
+void stream_start(stream_t *self);
 /* No subscription of it can go on: all end with this when they have taken what is in the ring. */
 void stream_expire(stream_t *self, end_t end);
-/* A subscriber (in no list) waits until the stream is live, or until HEADS tells its head. */
-void stream_wait_live(stream_t *self, subscriber_t *subscriber);
-void stream_wait_heads(stream_t *self, subscriber_t *subscriber);
 void stream_use(stream_t *self);
 void stream_unuse(stream_t *self);
 /* Something was rendered for an event in the ring: keeps the whole below its limit. */
 void stream_account(stream_t *self, const event_t *event, size_t bytes);
 /* For the wait after `failures` failed requests. */
 int64_t feed_backoff_ms(unsigned failures);
+
+/* ---- subscriptions that have not begun: starts.c ---- */
+
+void starts_init(stream_t *stream);
+/* The stream ends: they become ready. */
+void starts_end(stream_t *stream);
+/* A subscriber, which is in no list, waits until its stream is live, or until HEADS tells the head.
+ */
+void starts_wait_live(subscriber_t *subscriber);
+void starts_wait_heads(subscriber_t *subscriber);
+/* The instance's subscription is live; it came or went. */
+void starts_on_head(stream_t *stream, uint32_t instance);
+void starts_on_instance(stream_t *stream, uint32_t instance, bool up);
+/* HEADS is about to be sent: its answer settles all doubts that there are now. */
+void starts_on_heads_asked(stream_t *stream);
+void starts_on_heads(stream_t *stream, uint64_t head);
+/* It will be asked again: who has waited too long ends. */
+void starts_on_heads_failed(stream_t *stream);
 
 /* ---- groups ---- */
 

@@ -75,7 +75,7 @@ static void s_retry(const heads_call_t *call, stream_t *stream)
     stream->heads.is_settled = stream->heads.is_settled || call->is_settled;
     alarm_set(stream->feed->alarms, &stream->heads.retry,
               feed_backoff_ms(stream->heads.failures++));
-    stream_on_heads_failed(stream);
+    starts_on_heads_failed(stream);
 }
 
 static void s_fail(heads_call_t *call)
@@ -173,7 +173,7 @@ static void s_add(heads_call_t *call, stream_t *stream)
     stream->heads.place = call->count;
     call->known[call->count] = stream->head;
     call->streams[call->count++] = stream;
-    stream_on_heads_asked(stream);
+    starts_on_heads_asked(stream);
 }
 
 /* Takes from wanted those that can travel with its first one. */

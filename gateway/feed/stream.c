@@ -98,6 +98,14 @@ void stream_account(stream_t *self, const event_t *event, size_t bytes)
     }
 }
 
+event_t *stream_event(stream_t *self, uint64_t seq, page_t **page_p)
+{
+    *page_p = NULL;
+    if (seq > ring_last(&self->ring))
+        return NULL;
+    return seq >= self->ring.first ? ring_at(&self->ring, seq) : pages_find(self, seq, page_p);
+}
+
 /* ---- early ones, behind a hole ---- */
 
 static void s_keep_early(stream_t *self, event_t *event)
@@ -245,32 +253,9 @@ static void s_check_gap(stream_t *self)
     self->is_in_gap = false;
 }
 
-/* ---- who is live ---- */
+/* ---- the beginning ---- */
 
-static member_t *s_member(stream_t *self, uint32_t instance)
-{
-    for (size_t i = 0; i < self->member_count; i++)
-        if (self->members[i].instance == instance)
-            return &self->members[i];
-    self->members = realloc(self->members, (self->member_count + 1) * sizeof(member_t));
-    if (self->members == NULL)
-        abort();
-    self->members[self->member_count] = (member_t){.instance = instance};
-    return &self->members[self->member_count++];
-}
-
-static bool s_are_all_live(stream_t *self)
-{
-    const feed_service_t *service = self->service;
-    for (size_t i = 0; i < service->up_count; i++)
-        if (!s_member(self, service->up[i])->is_live)
-            return false;
-    return service->up_count > 0;
-}
-
-/* Every instance that is up is live: all beyond the highest head comes by itself (proto/bus.md 7).
- */
-static void s_start(stream_t *self)
+void stream_start(stream_t *self)
 {
     self->is_started = true;
     self->ring.first = self->head_frame + 1;
@@ -279,98 +264,6 @@ static void s_start(stream_t *self)
         group->last_taken_gone = self->head_frame;
     s_take_early(self);
     s_check_gap(self);
-}
-
-static void s_update_live(stream_t *self)
-{
-    self->is_live = s_are_all_live(self);
-    if (self->is_live) {
-        if (!self->is_started)
-            s_start(self);
-        alarm_clear(self->feed->alarms, &self->live_alarm);
-        feed_wake(self->feed, &self->pending, false);
-        return;
-    }
-    bool is_waiting = self->service->up_count > 0 || !list_is_empty(&self->pending);
-    if (is_waiting && !alarm_is_set(&self->live_alarm))
-        alarm_set(self->feed->alarms, &self->live_alarm, FEED_POKE_MS);
-}
-
-/* No head from it for a second. */
-static void s_urge(stream_t *self, member_t *member)
-{
-    if (member->pokes < FEED_POKES_MAX) {
-        member->pokes++;
-        metric_inc(self->feed->metrics.pokes);
-        services_poke(self->feed->services, member->instance, self->name);
-        return;
-    }
-    member->pokes = 0;
-    metric_inc(self->feed->metrics.reconnects);
-    log_warn("service instance sends no heads: connecting anew",
-             log_str("service", self->service->name), log_int("instance", member->instance),
-             LOG_END);
-    services_reconnect(self->feed->services, member->instance);
-}
-
-/* They have waited too long. */
-static void s_give_up(stream_t *self, list_t *waiting)
-{
-    for (list_node_t *node = waiting->next; node != waiting; node = node->next)
-        LIST_ITEM(node, subscriber_t, node)->end = END_UNAVAILABLE;
-    feed_wake(self->feed, waiting, false);
-}
-
-static void s_on_live_alarm(void *arg)
-{
-    stream_t *self = arg;
-    const feed_service_t *service = self->service;
-    for (size_t i = 0; i < service->up_count; i++) {
-        member_t *member = s_member(self, service->up[i]);
-        if (!member->is_live)
-            s_urge(self, member);
-    }
-    if (clock_mono_us() - self->pending_since_us >= (int64_t)FEED_PENDING_MS * 1000)
-        s_give_up(self, &self->pending);
-    s_update_live(self);
-}
-
-void stream_wait_live(stream_t *self, subscriber_t *subscriber)
-{
-    if (list_is_empty(&self->pending))
-        self->pending_since_us = clock_mono_us();
-    list_append(&self->pending, &subscriber->node);
-    s_update_live(self);
-}
-
-void stream_wait_heads(stream_t *self, subscriber_t *subscriber)
-{
-    if (list_is_empty(&self->doubtful) && list_is_empty(&self->doubted))
-        self->doubtful_since_us = clock_mono_us();
-    list_append(&self->doubtful, &subscriber->node);
-    heads_want(self, false);
-}
-
-void stream_on_instance(stream_t *self, uint32_t instance, bool up)
-{
-    for (size_t i = 0; !up && i < self->member_count; i++)
-        if (self->members[i].instance == instance) {
-            self->members[i] = self->members[--self->member_count];
-            break;
-        }
-    s_update_live(self);
-    if (up && !self->is_live)
-        alarm_set(self->feed->alarms, &self->live_alarm, FEED_FIRST_POKE_MS);
-    if (!up) /* it may have committed what it had no time to publish */
-        heads_want(self, true);
-}
-
-event_t *stream_event(stream_t *self, uint64_t seq, page_t **page_p)
-{
-    *page_p = NULL;
-    if (seq > ring_last(&self->ring))
-        return NULL;
-    return seq >= self->ring.first ? ring_at(&self->ring, seq) : pages_find(self, seq, page_p);
 }
 
 /* ---- what the bus brings ---- */
@@ -401,16 +294,12 @@ epoch_match_t stream_match_epoch(stream_t *self, const char *epoch)
 
 static void s_on_head(stream_t *self, uint32_t instance, uint64_t seq)
 {
-    member_t *member = s_member(self, instance);
-    member->is_live = true;
-    member->pokes = 0;
     bool is_below = seq < self->head;
     if (self->head < seq)
         self->head = seq;
     if (self->head_frame < seq)
         self->head_frame = seq;
-    if (!self->is_live)
-        s_update_live(self);
+    starts_on_head(self, instance);
     s_check_gap(self);
     if (self->is_started && is_below)
         heads_want(self, false); /* normally it is only late */
@@ -446,23 +335,11 @@ void stream_on_event(stream_t *self, const service_event_t *event)
         s_on_data(self, event);
 }
 
-/* The head is known: one that starts there has its place, one whose start is beyond it ends. */
-static void s_settle_start(subscriber_t *subscriber, uint64_t head)
+void stream_on_instance(stream_t *self, uint32_t instance, bool up)
 {
-    bool is_live = subscriber->start == FEED_START_LIVE ||
-                   (subscriber->start == FEED_START_LAST && subscriber->cursor == 0);
-    if (subscriber->needs_head && is_live) {
-        subscriber->start = FEED_START_AFTER;
-        subscriber->cursor = head;
-    }
-    subscriber->needs_head = false;
-    if (subscriber->start == FEED_START_AFTER && subscriber->cursor > head)
-        subscriber->end = END_EXPIRED;
-}
-
-void stream_on_heads_asked(stream_t *self)
-{
-    list_splice(&self->doubted, &self->doubtful);
+    starts_on_instance(self, instance, up);
+    if (!up) /* it may have committed what it had no time to publish */
+        heads_want(self, true);
 }
 
 void stream_on_heads(stream_t *self, uint64_t head, uint64_t first, uint64_t known)
@@ -479,18 +356,8 @@ void stream_on_heads(stream_t *self, uint64_t head, uint64_t first, uint64_t kno
     }
     if (head > self->head)
         self->head = head;
-    for (list_node_t *node = self->doubted.next; node != &self->doubted; node = node->next)
-        s_settle_start(LIST_ITEM(node, subscriber_t, node), head);
-    feed_wake(self->feed, &self->doubted, false);
+    starts_on_heads(self, head);
     s_check_gap(self);
-}
-
-void stream_on_heads_failed(stream_t *self)
-{
-    if (clock_mono_us() - self->doubtful_since_us < (int64_t)FEED_DOUBT_MS * 1000)
-        return;
-    list_splice(&self->doubted, &self->doubtful);
-    s_give_up(self, &self->doubted);
 }
 
 void stream_raise_head(stream_t *self, uint64_t head)
@@ -530,9 +397,7 @@ void stream_expire(stream_t *self, end_t end)
     self->end = end;
     metric_inc(feed->metrics.expired);
     s_unlist(self);
-    feed_wake(feed, &self->pending, false);
-    feed_wake(feed, &self->doubtful, false);
-    feed_wake(feed, &self->doubted, false);
+    starts_end(self);
     for (group_t *group = self->groups; group != NULL; group = group->hh.next)
         feed_wake(feed, &group->waiting, false);
     self->uses++;
@@ -570,16 +435,13 @@ stream_t *stream_new(feed_t *feed, const char *service, const char *name)
     self->ring.first = 1;
     self->first_kept = 1;
     self->is_listed = true;
-    list_init(&self->pending);
-    list_init(&self->doubtful);
-    list_init(&self->doubted);
+    starts_init(self);
     list_init(&self->pages);
     list_init(&self->page_requests);
     list_init(&self->seeks);
     list_init(&self->gap_replay.node);
     self->gap_replay.stream = self;
     self->gap_replay.fn = s_on_gap_answer;
-    alarm_init(&self->live_alarm, s_on_live_alarm, self);
     alarm_init(&self->gap_alarm, s_on_gap_alarm, self);
     alarm_init(&self->idle_alarm, s_on_idle_alarm, self);
     heads_ticket_init(self);

@@ -163,11 +163,11 @@ static bool s_activate(subscriber_t *self)
         return false;
     }
     if (!stream->is_live) {
-        stream_wait_live(stream, self);
+        starts_wait_live(self);
         return false;
     }
     if (self->needs_head) {
-        stream_wait_heads(stream, self);
+        starts_wait_heads(self);
         return false;
     }
     if (self->start == FEED_START_LAST && self->cursor > 0) {
@@ -177,7 +177,7 @@ static bool s_activate(subscriber_t *self)
     if (self->start != FEED_START_AFTER) {
         self->cursor = stream->head;
     } else if (self->cursor > stream->head) {
-        stream_wait_heads(stream, self); /* unheard of, or of the future */
+        starts_wait_heads(self); /* unheard of, or of the future */
         return false;
     } else if (self->cursor + 1 < stream->first_kept) {
         self->end = END_EXPIRED;
