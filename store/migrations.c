@@ -9,9 +9,11 @@
 static const char s_head[] =
     "BEGIN; SET LOCAL client_min_messages = warning;"
     " SELECT pg_advisory_xact_lock(" LOCK_KEY ");"
-    " CREATE TABLE IF NOT EXISTS schema_migrations ("
+    /* Not IF NOT EXISTS, which wants the right to create also where there is nothing to do. */
+    " DO $parley$ BEGIN IF to_regclass('schema_migrations') IS NULL THEN"
+    " CREATE TABLE schema_migrations ("
     "  version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL,"
-    "  applied_at timestamptz NOT NULL DEFAULT now());";
+    "  applied_at timestamptz NOT NULL DEFAULT now()); END IF; END $parley$;";
 
 /* %zu: the newest version. */
 static const char s_check_newer[] =

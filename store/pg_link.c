@@ -82,6 +82,14 @@ static void s_on_retry(void *arg)
     s_dial(arg);
 }
 
+/* A connection ends, and the server says that it stops or starts, also when somebody restarts it on
+ * purpose; that it cannot be reached is worth a warning. */
+static log_level_t s_level(bool was_up, const char *reason)
+{
+    bool is_restart = strstr(reason, "is shutting down") || strstr(reason, "is starting up");
+    return was_up || is_restart ? LOG_LEVEL_INFO : LOG_LEVEL_WARN;
+}
+
 /* The connection is gone, or could not be made. The one way out of all states above WAITING. */
 static void s_down(pg_link_t *self, const char *reason)
 {
@@ -102,7 +110,7 @@ static void s_down(pg_link_t *self, const char *reason)
     self->state = LINK_WAITING;
     s_set_reason(self, text);
     if (!self->destroying && strcmp(self->logged, text) != 0) {
-        log_write(self->options.quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARN, "database away",
+        log_write(self->options.quiet ? LOG_LEVEL_DEBUG : s_level(was_up, text), "database away",
                   log_str("link", self->name), log_str("reason", text), LOG_END);
         snprintf(self->logged, sizeof self->logged, "%s", text);
     }

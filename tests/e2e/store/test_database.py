@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+"""What the store wants of PostgreSQL: few rights, and no alarm when it is restarted on purpose."""
+import json, shutil, tempfile, time, unittest
+from bus import Gateway, Postgres, Store
+
+scratch = None
+postgres = None
+
+
+def setUpModule():
+    global scratch, postgres
+    scratch = tempfile.mkdtemp(prefix="parley-database-test-", dir="/tmp")
+    postgres = Postgres()
+
+
+def tearDownModule():
+    postgres.remove()
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+class Rights(unittest.TestCase):
+    def test_no_right_to_create_once_the_schema_is_there(self):
+        url = postgres.database()
+        owner = Store(url, tempfile.mkdtemp(dir=scratch))
+        self.assertEqual(owner.command("migrate").returncode, 0)
+        postgres.sql("CREATE ROLE worker LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO worker;"
+                     " GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO worker; REVOKE CREATE ON SCHEMA public FROM PUBLIC", url)
+        worker = Store(url.replace("parley@", "worker@"), tempfile.mkdtemp(dir=scratch)).start()
+        gateway = Gateway(worker)
+        self.assertEqual(gateway.create("hello")["body"], "hello")
+        self.assertTrue(gateway.call("Mutation.signUp", {"handle": "ada", "password": "correct horse 1"}, identity=None)["token"])
+        gateway.close()
+        self.assertEqual(worker.stop(), 0)
+
+
+class Stop(unittest.TestCase):
+    def away(self, store):
+        lines = [json.loads(line) for line in store.log().splitlines() if line.startswith("{")]
+        return [(line["level"], line["reason"]) for line in lines if line["message"] == "database away"]
+
+    def test_a_restart_is_no_warning_and_an_absence_is(self):
+        store = Store(postgres.database(), tempfile.mkdtemp(dir=scratch)).start()
+        postgres.stop("fast")
+        end = time.time() + 10
+        while not any(level == "warn" for level, _ in self.away(store)) and time.time() < end:
+            time.sleep(0.05)
+        postgres.start()
+        store.wait_ready()
+        self.assertEqual(store.stop(), 0)
+        for level, reason in self.away(store):
+            restart = "closed the connection" in reason or "shutting down" in reason or "starting up" in reason
+            self.assertEqual(level, "info" if restart else "warn", reason)
+        self.assertEqual({level for level, _ in self.away(store)}, {"info", "warn"})
+
+
+if __name__ == "__main__":
+    unittest.main()
