@@ -499,6 +499,25 @@ static int s_command(int count, char **words)
                                            : command_new_epoch(s_options.database_url);
 }
 
+/* What stands on the command line is everybody's to read (ps): a URI there may hold a password. */
+static void s_hide_url(int argc, char **argv)
+{
+    static const char option[] = "--database-url";
+    const char *given = s_options.database_url;
+    for (int i = 1; given && i < argc; i++) {
+        char *at = argv[i];
+        if (strncmp(at, option, sizeof option - 1) == 0 && at[sizeof option - 1] == '=')
+            at += sizeof option;
+        if (at != given)
+            continue;
+        s_options.database_url = strdup(given); /* for as long as the process lives */
+        if (!s_options.database_url)
+            abort();
+        memset(at, 'x', strlen(at));
+        return;
+    }
+}
+
 int main(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
@@ -519,10 +538,12 @@ int main(int argc, char **argv)
     if (!words)
         abort();
     int status;
-    if (config_read(s_config, argc, argv, words, &count, &err) != ERR_OK)
+    if (config_read(s_config, argc, argv, words, &count, &err) != ERR_OK) {
         status = s_complain(err.text);
-    else
+    } else {
+        s_hide_url(argc, argv);
         status = s_command(count, words);
+    }
     free(words);
     return status;
 }

@@ -250,7 +250,8 @@ static void s_cut(exchange_t *exchange, unsigned status, const char *phrase, con
     graphql_error_write_err(&body, reason);
     buffer_printf(&head,
                   "HTTP/1.1 %u %s\r\nContent-Type: application/json; charset=utf-8\r\n"
-                  "X-Request-Id: %s\r\nConnection: close\r\nContent-Length: %zu\r\n",
+                  "X-Content-Type-Options: nosniff\r\nX-Request-Id: %s\r\nConnection: close\r\n"
+                  "Content-Length: %zu\r\n",
                   status, phrase, exchange->request_id, body.size);
     const char *origin = exchange->headers[HEADER_ORIGIN];
     if (exchange->cors && origin && origins_allow(exchange->options->origins, origin))
