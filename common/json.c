@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/hex.h"
+
 /* ---- validation: one recursive-descent pass, bounded by max_depth ---- */
 
 typedef struct {
@@ -36,37 +38,11 @@ static bool s_word(cursor_in_t *in, const char *word)
     return true;
 }
 
-static int s_hex(unsigned char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
-/* Four hex digits at `at`, or -1. */
-static int s_hex4(const unsigned char *at, const unsigned char *end)
-{
-    if (end - at < 4)
-        return -1;
-    int unit = 0;
-    for (int i = 0; i < 4; i++) {
-        int digit = s_hex(at[i]);
-        if (digit < 0)
-            return -1;
-        unit = unit * 16 + digit;
-    }
-    return unit;
-}
-
 /* Behind "\u": one code point, a surrogate pair counts as one. -1 for a lone surrogate or bad
  * digits. */
 static int32_t s_unicode_escape(const unsigned char **at, const unsigned char *end)
 {
-    int first = s_hex4(*at, end);
+    int first = hex_digits4((const char *)*at, (const char *)end);
     if (first < 0)
         return -1;
     *at += 4;
@@ -74,7 +50,7 @@ static int32_t s_unicode_escape(const unsigned char **at, const unsigned char *e
         return first;
     if (first > 0xDBFF || end - *at < 6 || (*at)[0] != '\\' || (*at)[1] != 'u')
         return -1;
-    int second = s_hex4(*at + 2, end);
+    int second = hex_digits4((const char *)*at + 2, (const char *)end);
     if (second < 0xDC00 || second > 0xDFFF)
         return -1;
     *at += 6;

@@ -2,6 +2,8 @@
 
 #include <sodium.h>
 
+#include "common/hex.h"
+
 parley_uuid_t uuid_v7(int64_t unix_ms)
 {
     parley_uuid_t uuid;
@@ -11,17 +13,6 @@ parley_uuid_t uuid_v7(int64_t unix_ms)
     uuid.bytes[6] = (uint8_t)(0x70 | (uuid.bytes[6] & 0x0F));
     uuid.bytes[8] = (uint8_t)(0x80 | (uuid.bytes[8] & 0x3F));
     return uuid;
-}
-
-static int s_hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 static bool s_is_dash(size_t i)
@@ -40,7 +31,7 @@ bool uuid_parse_text(const char *text, size_t size, parley_uuid_t *uuid)
                 return false;
             continue;
         }
-        int high = s_hex(text[i]), low = s_hex(text[i + 1]);
+        int high = hex_digit(text[i]), low = hex_digit(text[i + 1]);
         if (high < 0 || low < 0)
             return false;
         uuid->bytes[byte++] = (uint8_t)(high << 4 | low);

@@ -3,18 +3,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/hex.h"
 #include "common/json.h"
-
-static int s_hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
 
 /* Decodes size bytes; false at a broken escape or a NUL. out has room for size + 1 bytes. */
 static bool s_decode(const char *in, size_t size, bool plus_is_blank, char *out, size_t *out_size)
@@ -23,9 +13,9 @@ static bool s_decode(const char *in, size_t size, bool plus_is_blank, char *out,
     for (size_t i = 0; i < size; i++) {
         char c = in[i];
         if (c == '%') {
-            if (size - i < 3 || s_hex(in[i + 1]) < 0 || s_hex(in[i + 2]) < 0)
+            if (size - i < 3 || hex_digit(in[i + 1]) < 0 || hex_digit(in[i + 2]) < 0)
                 return false;
-            c = (char)(s_hex(in[i + 1]) << 4 | s_hex(in[i + 2]));
+            c = (char)(hex_digit(in[i + 1]) << 4 | hex_digit(in[i + 2]));
             if (!c)
                 return false;
             i += 2;

@@ -3,6 +3,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/hex.h"
+
 /* The first byte from `at` on that a string cannot simply hold: quote, backslash, control
  * character. *wide is set if bytes beyond ASCII were passed. */
 static const char *s_plain(const char *at, const char *end, bool *wide)
@@ -32,28 +34,6 @@ static const char *s_plain(const char *at, const char *end, bool *wide)
     return at;
 }
 
-/* Four hexadecimal digits as a number, or -1. */
-static int s_hex4(const char *at, const char *end)
-{
-    if (end - at < 4)
-        return -1;
-    int value = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = at[i];
-        int digit;
-        if (c >= '0' && c <= '9')
-            digit = c - '0';
-        else if (c >= 'a' && c <= 'f')
-            digit = c - 'a' + 10;
-        else if (c >= 'A' && c <= 'F')
-            digit = c - 'A' + 10;
-        else
-            return -1;
-        value = value * 16 + digit;
-    }
-    return value;
-}
-
 /* at: the backslash. */
 static const char *s_escape(const char *at, const char *end)
 {
@@ -61,14 +41,14 @@ static const char *s_escape(const char *at, const char *end)
         return NULL;
     if (at[1] != 'u')
         return reader_is_short_escape(at[1]) ? at + 2 : NULL;
-    int unit = s_hex4(at + 2, end);
+    int unit = hex_digits4(at + 2, end);
     if (unit < 0 || (unit >= 0xdc00 && unit <= 0xdfff))
         return NULL;
     if (unit < 0xd800 || unit > 0xdbff)
         return at + 6;
     if (end - at < 12 || at[6] != '\\' || at[7] != 'u')
         return NULL;
-    int low = s_hex4(at + 8, end);
+    int low = hex_digits4(at + 8, end);
     return low >= 0xdc00 && low <= 0xdfff ? at + 12 : NULL;
 }
 

@@ -179,61 +179,45 @@ static bool s_include_deprecated(introspection_t *self,
     return true;
 }
 
-static bool s_put_inputs(introspection_t *self,
-                         plan_field_t *field,
-                         const schema_input_t *inputs,
-                         uint32_t count,
-                         const path_t *path)
+/* The n-th of things that may be deprecated. */
+typedef subject_t (*nth_fn)(const void *all, uint32_t n, bool *is_deprecated);
+
+static subject_t s_nth_input(const void *all, uint32_t n, bool *is_deprecated)
 {
-    bool all;
+    const schema_input_t *input = (const schema_input_t *)all + n;
+    *is_deprecated = input->deprecation_reason != NULL;
+    return (subject_t){.input = input};
+}
+
+static subject_t s_nth_field(const void *all, uint32_t n, bool *is_deprecated)
+{
+    const schema_field_t *field = (const schema_field_t *)all + n;
+    *is_deprecated = field->deprecation_reason != NULL;
+    return (subject_t){.field = field};
+}
+
+static subject_t s_nth_value(const void *all, uint32_t n, bool *is_deprecated)
+{
+    const schema_enum_value_t *value = (const schema_enum_value_t *)all + n;
+    *is_deprecated = value->deprecation_reason != NULL;
+    return (subject_t){.value = value};
+}
+
+static bool s_put_each(introspection_t *self,
+                       plan_field_t *field,
+                       nth_fn nth,
+                       const void *all,
+                       uint32_t count,
+                       const path_t *path)
+{
+    bool include_deprecated, is_deprecated;
     path_t item = {.above = path};
-    if (!s_include_deprecated(self, field, path, &all))
+    if (!s_include_deprecated(self, field, path, &include_deprecated))
         return false;
     buffer_put_char(self->out, '[');
     for (uint32_t i = 0; i < count; i++) {
-        if (inputs[i].deprecation_reason && !all)
-            continue;
-        if (!s_put_item(self, field, (subject_t){.input = &inputs[i]}, &item))
-            return false;
-    }
-    buffer_put_char(self->out, ']');
-    return true;
-}
-
-static bool s_put_fields(introspection_t *self,
-                         plan_field_t *field,
-                         const schema_type_t *type,
-                         const path_t *path)
-{
-    bool all;
-    path_t item = {.above = path};
-    if (!s_include_deprecated(self, field, path, &all))
-        return false;
-    buffer_put_char(self->out, '[');
-    for (uint32_t i = 0; i < type->field_count; i++) {
-        if (type->fields[i].deprecation_reason && !all)
-            continue;
-        if (!s_put_item(self, field, (subject_t){.field = &type->fields[i]}, &item))
-            return false;
-    }
-    buffer_put_char(self->out, ']');
-    return true;
-}
-
-static bool s_put_values(introspection_t *self,
-                         plan_field_t *field,
-                         const schema_type_t *type,
-                         const path_t *path)
-{
-    bool all;
-    path_t item = {.above = path};
-    if (!s_include_deprecated(self, field, path, &all))
-        return false;
-    buffer_put_char(self->out, '[');
-    for (uint32_t i = 0; i < type->value_count; i++) {
-        if (type->values[i].deprecation_reason && !all)
-            continue;
-        if (!s_put_item(self, field, (subject_t){.value = &type->values[i]}, &item))
+        subject_t subject = nth(all, i, &is_deprecated);
+        if ((include_deprecated || !is_deprecated) && !s_put_item(self, field, subject, &item))
             return false;
     }
     buffer_put_char(self->out, ']');
@@ -296,7 +280,9 @@ static bool s_type_field(introspection_t *self,
     case META_TYPE_SPECIFIED_BY_URL:
         return s_put_text(self, kind == SCHEMA_SCALAR ? type->specified_by_url : NULL);
     case META_TYPE_FIELDS:
-        return has_fields ? s_put_fields(self, field, type, path) : s_put_text(self, NULL);
+        return has_fields
+                   ? s_put_each(self, field, s_nth_field, type->fields, type->field_count, path)
+                   : s_put_text(self, NULL);
     case META_TYPE_INTERFACES:
         return has_fields ? s_put_types(self, field, type->interfaces, type->interface_count, path)
                           : s_put_text(self, NULL);
@@ -305,10 +291,12 @@ static bool s_type_field(introspection_t *self,
                    ? s_put_types(self, field, type->possible, type->possible_count, path)
                    : s_put_text(self, NULL);
     case META_TYPE_ENUM_VALUES:
-        return kind == SCHEMA_ENUM ? s_put_values(self, field, type, path) : s_put_text(self, NULL);
+        return kind == SCHEMA_ENUM
+                   ? s_put_each(self, field, s_nth_value, type->values, type->value_count, path)
+                   : s_put_text(self, NULL);
     case META_TYPE_INPUT_FIELDS:
         return kind == SCHEMA_INPUT_OBJECT
-                   ? s_put_inputs(self, field, type->inputs, type->input_count, path)
+                   ? s_put_each(self, field, s_nth_input, type->inputs, type->input_count, path)
                    : s_put_text(self, NULL);
     default: /* META_TYPE_IS_ONE_OF */
         return kind == SCHEMA_INPUT_OBJECT ? s_put_bool(self, type->is_one_of)
@@ -327,7 +315,8 @@ static bool s_field_field(introspection_t *self,
     case META_FIELD_DESCRIPTION:
         return s_put_text(self, subject->description);
     case META_FIELD_ARGS:
-        return s_put_inputs(self, field, subject->arguments, subject->argument_count, path);
+        return s_put_each(self, field, s_nth_input, subject->arguments, subject->argument_count,
+                          path);
     case META_FIELD_TYPE:
         return s_put_type(self, field, subject->type, path);
     case META_FIELD_IS_DEPRECATED:
@@ -400,7 +389,8 @@ static bool s_directive_field(introspection_t *self,
     case META_DIRECTIVE_LOCATIONS:
         return s_put_locations(self, subject);
     case META_DIRECTIVE_ARGS:
-        return s_put_inputs(self, field, subject->arguments, subject->argument_count, path);
+        return s_put_each(self, field, s_nth_input, subject->arguments, subject->argument_count,
+                          path);
     case META_DIRECTIVE_IS_DEPRECATED:
         return s_put_bool(self, false);
     default: /* META_DIRECTIVE_DEPRECATION_REASON */

@@ -1,31 +1,8 @@
 /* Quoted and block strings (GraphQL 2025-09 2.9.4). */
 #include <string.h>
 
+#include "common/hex.h"
 #include "gateway/graphql/language/lexer_state.h"
-
-static int s_hex(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
-}
-
-/* Four hexadecimal digits, or -1. */
-static int32_t s_hex4(const lexer_t *self, const char *at)
-{
-    int32_t code = 0;
-    for (int i = 0; i < 4; i++) {
-        int digit = at + i < self->end ? s_hex(at[i]) : -1;
-        if (digit < 0)
-            return -1;
-        code = code << 4 | digit;
-    }
-    return code;
-}
 
 static size_t s_put_utf8(char *out, uint32_t point)
 {
@@ -78,7 +55,7 @@ static size_t s_braced_escape(lexer_t *self, const char *at, uint32_t *point)
             *point = code;
             return size;
         }
-        int digit = s_hex(c);
+        int digit = hex_digit(c);
         if (digit < 0)
             break;
         code = code << 4 | (uint32_t)digit;
@@ -90,14 +67,14 @@ static size_t s_braced_escape(lexer_t *self, const char *at, uint32_t *point)
 /* \uD83D\uDE00: size of the escape, or 0 with an error. */
 static size_t s_fixed_escape(lexer_t *self, const char *at, uint32_t *point)
 {
-    int32_t code = s_hex4(self, at + 2);
+    int32_t code = hex_digits4(at + 2, self->end);
     if (code >= 0 && (code < 0xD800 || code > 0xDFFF)) {
         *point = (uint32_t)code;
         return 6;
     }
     if (code >= 0xD800 && code <= 0xDBFF && l_char_is(self, at + 6, '\\') &&
         l_char_is(self, at + 7, 'u')) {
-        int32_t low = s_hex4(self, at + 8);
+        int32_t low = hex_digits4(at + 8, self->end);
         if (low >= 0xDC00 && low <= 0xDFFF) {
             *point = 0x10000 + (((uint32_t)code - 0xD800) << 10) + ((uint32_t)low - 0xDC00);
             return 12;

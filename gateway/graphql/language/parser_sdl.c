@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "gateway/graphql/language/directive_locations.h"
 #include "gateway/graphql/language/parse_state.h"
 
 bool p_type_system_keyword(const token_t *token, ast_definition_kind_t *kind)
@@ -137,29 +138,8 @@ static bool s_root(parse_state_t *self, void *item)
 
 static bool s_is_location(const token_t *token)
 {
-    static const char *const locations[] = {
-        "QUERY",
-        "MUTATION",
-        "SUBSCRIPTION",
-        "FIELD",
-        "FRAGMENT_DEFINITION",
-        "FRAGMENT_SPREAD",
-        "INLINE_FRAGMENT",
-        "VARIABLE_DEFINITION",
-        "SCHEMA",
-        "SCALAR",
-        "OBJECT",
-        "FIELD_DEFINITION",
-        "ARGUMENT_DEFINITION",
-        "INTERFACE",
-        "UNION",
-        "ENUM",
-        "ENUM_VALUE",
-        "INPUT_OBJECT",
-        "INPUT_FIELD_DEFINITION",
-    };
-    for (size_t i = 0; i < sizeof locations / sizeof *locations; i++) {
-        if (p_is_keyword(token, locations[i]))
+    for (int i = 0; i < DIRECTIVE_LOCATIONS; i++) {
+        if (p_is_keyword(token, directive_location_names[i]))
             return true;
     }
     return false;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/graphql/language/directive_locations.h"
+
 /* Hash tables hold index + 1 of the member; 0 is free. Each has at least one free slot. */
 
 static bool s_same(const name_t *name, uint32_t hash, const char *data, size_t size)
@@ -187,28 +189,8 @@ const ast_value_t *schema_applied_argument(const schema_applied_t *applied, cons
 
 const char *schema_location_name(schema_location_t location)
 {
-    static const char *const names[SCHEMA_LOCATION_COUNT] = {
-        "QUERY",
-        "MUTATION",
-        "SUBSCRIPTION",
-        "FIELD",
-        "FRAGMENT_DEFINITION",
-        "FRAGMENT_SPREAD",
-        "INLINE_FRAGMENT",
-        "VARIABLE_DEFINITION",
-        "SCHEMA",
-        "SCALAR",
-        "OBJECT",
-        "FIELD_DEFINITION",
-        "ARGUMENT_DEFINITION",
-        "INTERFACE",
-        "UNION",
-        "ENUM",
-        "ENUM_VALUE",
-        "INPUT_OBJECT",
-        "INPUT_FIELD_DEFINITION",
-    };
-    return names[location];
+    _Static_assert((int)SCHEMA_LOCATION_COUNT == (int)DIRECTIVE_LOCATIONS, "one table");
+    return directive_location_names[location];
 }
 
 /* ---- questions ---- */
