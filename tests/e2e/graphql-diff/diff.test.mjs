@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { buildSchema } from 'graphql';
 import { document, mangled, schema as makeSchema, SDL } from './generate.mjs';
-import { Tool, toolPath } from './tool.mjs';
+import { toolPath, withTools } from './tool.mjs';
 import { actual, expected, expectedSchema, keys } from './verdict.mjs';
 
 const COUNT = Number(process.env.PARLEY_DIFF_COUNT ?? 1500);
@@ -19,16 +19,6 @@ async function* answers(tool, count, question) {
         const seeds = Array.from({ length: Math.min(BATCH, FIRST + count - from) }, (_, i) => from + i);
         const got = await Promise.all(seeds.map((seed) => tool.ask(question(seed))));
         for (const [i, seed] of seeds.entries()) yield { seed, got: got[i] };
-    }
-}
-
-// The tool ends with the test, however that ends.
-async function withTool(use) {
-    const tool = new Tool();
-    try {
-        return await use(tool);
-    } finally {
-        tool.close();
     }
 }
 
@@ -51,13 +41,13 @@ async function compareDocuments(tool, make) {
 }
 
 test('generated documents get the same verdict', { skip }, async () => {
-    const { valid, rules } = await withTool((tool) => compareDocuments(tool, document));
+    const { valid, rules } = await withTools([undefined], (tool) => compareDocuments(tool, document));
     assert.ok(valid > COUNT / 10, `only ${valid} valid documents`);
     assert.ok(rules.size >= 25, `only ${rules.size} rules came up: ${[...rules].sort()}`);
 });
 
 test('mangled documents get the same syntax errors', { skip }, async () => {
-    const { rules } = await withTool((tool) => compareDocuments(tool, mangled));
+    const { rules } = await withTools([undefined], (tool) => compareDocuments(tool, mangled));
     assert.ok(rules.has(''));
 });
 
@@ -76,6 +66,6 @@ async function compareSchemas(tool, count) {
 
 test('generated schemas are accepted, refused and printed alike', { skip }, async () => {
     const count = Math.ceil(COUNT / 3);
-    const valid = await withTool((tool) => compareSchemas(tool, count));
+    const valid = await withTools([undefined], (tool) => compareSchemas(tool, count));
     assert.ok(valid > count / 10 && valid < count * 0.9, `${valid} of ${count} were valid`);
 });

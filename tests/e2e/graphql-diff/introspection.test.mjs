@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { buildClientSchema, getIntrospectionQuery, printSchema } from 'graphql';
 import { schema as makeSchema } from './generate.mjs';
-import { Tool, toolPath } from './tool.mjs';
+import { toolPath, withTools } from './tool.mjs';
 
 const ROOT = new URL('../../../', import.meta.url).pathname;
 const GOLDEN = `${ROOT}tests/golden/graphql/schema/`;
@@ -29,19 +29,12 @@ async function compare(front, engine, sdl) {
     return true;
 }
 
-test('introspection tells the whole schema', { skip }, async () => {
+test('introspection tells the whole schema', { skip }, () => withTools([undefined, toolPath('exec_tool')], async (front, engine) => {
     const files = readdirSync(GOLDEN).map((name) => GOLDEN + name);
-    const front = new Tool();
-    const engine = new Tool(toolPath('exec_tool'));
     let valid = 0;
-    try {
-        for (const file of [...files, `${ROOT}proto/chat.graphql`]) {
-            assert.ok(await compare(front, engine, readFileSync(file, 'utf8')), file);
-        }
-        for (let seed = 1; seed <= COUNT; seed++) valid += await compare(front, engine, makeSchema(seed * 4));
-    } finally {
-        front.close();
-        engine.close();
+    for (const file of [...files, `${ROOT}proto/chat.graphql`]) {
+        assert.ok(await compare(front, engine, readFileSync(file, 'utf8')), file);
     }
+    for (let seed = 1; seed <= COUNT; seed++) valid += await compare(front, engine, makeSchema(seed * 4));
     assert.ok(valid > COUNT / 2, `only ${valid} schemas were valid`);
-});
+}));

@@ -16,20 +16,49 @@ export class Tool {
     constructor(path = toolPath()) {
         this.process = spawn(path, [], { stdio: ['pipe', 'pipe', 'inherit'] });
         this.waiting = [];
-        createInterface({ input: this.process.stdout }).on('line', (line) => this.waiting.shift().resolve(JSON.parse(line)));
-        this.process.on('exit', (code, signal) => {
-            for (const { reject } of this.waiting) reject(new Error(`gql_tool ended: ${signal ?? code}`));
-        });
+        createInterface({ input: this.process.stdout }).on('line', (line) => this.#answer(line));
+        this.process.stdin.on('error', () => {}); // it has ended, and `exit` says so
+        this.process.on('error', (error) => this.#end(error));
+        this.process.on('exit', (code, signal) => this.#end(new Error(`${path} ended: ${signal ?? code}`)));
+    }
+
+    #answer(line) {
+        try {
+            const answer = JSON.parse(line);
+            this.waiting.shift().resolve(answer);
+        } catch (error) {
+            this.#end(error);
+            this.process.kill();
+        }
+    }
+
+    // Nobody waits for what cannot come any more.
+    #end(error) {
+        this.ended ??= error;
+        for (const { reject } of this.waiting.splice(0)) reject(this.ended);
     }
 
     ask(question) {
+        if (this.ended) return Promise.reject(this.ended);
         return new Promise((resolve, reject) => {
             this.waiting.push({ resolve, reject });
             this.process.stdin.write(`${JSON.stringify(question)}\n`);
         });
     }
 
+    // Unanswered questions are not waited for: a test that failed is over.
     close() {
-        this.process.stdin.end();
+        if (this.waiting.length) this.process.kill();
+        else this.process.stdin.end();
+    }
+}
+
+// Gives tools to a function; they end with it, however that ends.
+export async function withTools(paths, use) {
+    const tools = paths.map((path) => new Tool(path));
+    try {
+        return await use(...tools);
+    } finally {
+        for (const tool of tools) tool.close();
     }
 }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { buildClientSchema, execute, getIntrospectionQuery, GraphQLError, parse, printSchema, validate } from 'graphql';
-import { Tool, toolPath } from '../graphql-diff/tool.mjs';
+import { toolPath, withTools } from '../graphql-diff/tool.mjs';
 import { answers } from './answers.mjs';
 import { Operation, schema, SDL } from './operations.mjs';
 import { Random } from './random.mjs';
@@ -52,8 +52,7 @@ function makeCase(seed) {
     return { document: operation.document, variables: operation.variables(), answers: answers(random, schema, operation.root) };
 }
 
-test('generated operations get the same response', { skip }, async () => {
-    const tool = new Tool(executor);
+test('generated operations get the same response', { skip }, () => withTools([executor], async (tool) => {
     const seen = { executed: 0, requestErrors: 0, fieldErrors: 0 };
     for (let seed = FIRST; seed < FIRST + COUNT; seed++) {
         const testCase = makeCase(seed);
@@ -71,13 +70,10 @@ test('generated operations get the same response', { skip }, async () => {
         else if (want.response.errors) seen.fieldErrors++;
         else seen.executed++;
     }
-    tool.close();
     for (const [what, count] of Object.entries(seen)) assert.ok(count > COUNT / 20, `only ${count} ${what}`);
-});
+}));
 
-test('introspection gives the schema back', { skip }, async () => {
-    const executing = new Tool(executor);
-    const printing = new Tool();
+test('introspection gives the schema back', { skip }, () => withTools([executor, undefined], async (executing, printing) => {
     const document = getIntrospectionQuery({
         descriptions: true, specifiedByUrl: true, directiveIsRepeatable: true, schemaDescription: true, inputValueDeprecation: true, oneOf: true,
     });
@@ -88,6 +84,4 @@ test('introspection gives the schema back', { skip }, async () => {
         assert.equal(response.errors, undefined);
         assert.equal(printSchema(buildClientSchema(response.data)), print);
     }
-    executing.close();
-    printing.close();
-});
+}));
