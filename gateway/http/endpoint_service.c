@@ -148,9 +148,13 @@ bool endpoint_service(exchange_t *self)
     const char *service = s_find(self, allow);
     if (!*allow)
         return false;
-    if (!service && (exchange_is(self, "GET") || exchange_is(self, "HEAD")) &&
-        self->options->find_asset && self->options->find_asset(self->target.path))
-        return false; /* a page shares the path with the service */
+    /* A page may share the path with the service. */
+    bool page = self->options->find_asset && self->options->find_asset(self->target.path);
+    if (!service && page && (exchange_is(self, "GET") || exchange_is(self, "HEAD")))
+        return false;
+    size_t used = strlen(allow);
+    if (page)
+        snprintf(allow + used, ALLOW_SIZE - used, ", GET, HEAD");
     if (!service && exchange_is(self, "OPTIONS")) {
         exchange_reply_options(self, allow);
         return true;

@@ -76,6 +76,29 @@ describe('GraphQL over HTTP', () => {
     assert.match(await browser.text(), /graphiql/i);
   });
 
+  test('no content type that a form can send executes anything', async () => {
+    const room = handle('csrf');
+    const query = `mutation { createMessage(body: "x", room: "${room}") { body } }`;
+    const json = JSON.stringify({ query });
+    const form = new FormData();
+    form.set('query', query);
+    for (const [type, body] of [['text/plain', json], ['text/plain; charset=application/json', json], ['application/x-www-form-urlencoded', new URLSearchParams({ query })], [undefined, Buffer.from(json)], [undefined, form]]) {
+      const answer = await fetch(`${system.url}/graphql`, { method: 'POST', headers: { authorization: alice.token, ...(type && { 'content-type': type }) }, body });
+      assert.equal(answer.status, 415, await answer.text());
+    }
+    const get = await fetch(`${system.url}/graphql?${new URLSearchParams({ query })}`, { headers: { authorization: alice.token } });
+    assert.equal(get.status, 405, await get.text());
+    assert.deepEqual((await data(system.url, { query: `{ getMessages(room: "${room}") { body } }`, token: alice.token })).getMessages, []);
+  });
+
+  test('405 names what is allowed', async () => {
+    for (const [method, path, allow] of [['DELETE', '/graphql', ['GET', 'POST', 'OPTIONS']], ['PATCH', '/', ['GET', 'HEAD']], ['POST', '/graphiql', ['GET', 'HEAD']]]) {
+      const answer = await fetch(`${system.url}${path}`, { method });
+      assert.equal(answer.status, 405, await answer.text());
+      for (const one of allow) assert.ok(answer.headers.get('allow').split(', ').includes(one), `${one} in ${answer.headers.get('allow')}`);
+    }
+  });
+
   test('CORS: preflight and on errors', async () => {
     const preflight = await fetch(`${system.url}/graphql`, {
       method: 'OPTIONS',

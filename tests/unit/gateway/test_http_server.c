@@ -248,6 +248,24 @@ static void test_waits_for_a_service(void **state)
     close(fd);
 }
 
+/* The schema is replaced while an operation runs: it ends as it began, the next one is judged anew.
+ */
+static void test_schema_is_replaced(void **state)
+{
+    (void)state;
+    static const char sdl[] = "type Query { other: Int @public }";
+    int fd = s_connect();
+    s_send(fd, POST(JSON, 19, "{\"query\":\"{hello}\"}"));
+    gql_source_t source = {.service = "echo", .sdl = sdl, .size = sizeof sdl - 1};
+    gql_schema_t *schema = gql_schema_build(&source, 1, NULL);
+    runner_set_schema(s_world.runner, schema);
+    gql_schema_unref(&schema);
+    s_gives(POST(JSON, 19, "{\"query\":\"{hello}\"}"), "HTTP/1.1 200", "Cannot query field");
+    fake_answer("Query.hello", "\"hi\"");
+    assert_non_null(strstr(s_receive(fd, 1), "{\"data\":{\"hello\":\"hi\"}}"));
+    close(fd);
+}
+
 /* Each call has its time, and all of them together have theirs. */
 static void test_time_of_an_operation(void **state)
 {
@@ -611,6 +629,7 @@ int main(void)
         TEST(test_methods_and_types),
         TEST(test_statuses_by_media_type),
         TEST(test_waits_for_a_service),
+        TEST(test_schema_is_replaced),
         TEST(test_time_of_an_operation),
         TEST(test_size_of_variables),
         TEST(test_a_client_leaves),
