@@ -60,6 +60,9 @@ static void s_free_call(render_call_t *self)
 
 static void s_cancel_calls(rendering_t *self)
 {
+    /* None of them shall be started in the place of another one. */
+    for (list_node_t *node = self->calls.next; node != &self->calls; node = node->next)
+        list_remove(&LIST_ITEM(node, render_call_t, node)->queued);
     for (list_node_t *node; (node = list_first(&self->calls)) != NULL;) {
         render_call_t *call = LIST_ITEM(node, render_call_t, node);
         feed_service_t *service = call->service;

@@ -71,6 +71,9 @@ static void s_push(stream_t *self, event_t *event)
     ring_push(&self->ring, event);
     if (self->head < event->seq)
         self->head = event->seq;
+    if (event->is_revoke && event->whom == 0)
+        log_warn("a revoke names nobody", log_str("service", self->service->name),
+                 log_str("stream", self->name), log_int("seq", (int64_t)event->seq), LOG_END);
     while (self->ring.count > 1 &&
            (self->ring.count > self->feed->limits.ring_events || self->ring.bytes > limit_bytes))
         s_shift(self);

@@ -331,6 +331,22 @@ static void s_test_leaving(void **state)
     assert_int_equal(world.calls_under_way, 0);
     assert_int_equal(world_executions(), 0);
     world_flow();
+    /* Of one whose second call waits for its turn none is begun. */
+    world.holes = 2;
+    for (int i = 0; i < 129; i++) {
+        char who[16];
+        snprintf(who, sizeof who, "u%d", i);
+        s_subscribe(i, "@a", who);
+    }
+    world_flow();
+    s_commit(1);
+    s_deliver_all();
+    size_t calls = world.calls;
+    assert_int_equal(world.calls_under_way, FEED_RENDER_CALLS_MAX);
+    for (int i = 0; i < 129; i++)
+        feed_unsubscribe(&s_readers[i].subscriber);
+    assert_int_equal(world.calls_under_way, 0);
+    assert_int_equal(world.calls, calls + 2); /* the last one's, when the first one left */
 }
 
 /* One who reads old events does not keep the one who reads the newest ones waiting, nor the other
