@@ -9,6 +9,7 @@ import "./styles/base.css";
 import "./styles/welcome.css";
 import "./styles/chat.css";
 import "./styles/messages.css";
+import "./styles/members.css";
 
 function App() {
     const { handle, ended } = useStore(session.identity);

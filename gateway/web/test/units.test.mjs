@@ -114,6 +114,8 @@ test("remembered rooms begin with the lobby, are few, and come from untrusted st
     assert.equal(rememberedRooms().length, 13);
     assert.equal(rememberedRooms()[0], "lobby");
     assert.ok(!forgetRoom("room 39").includes("room 39"));
+    assert.deepEqual(rememberRoom("private/3f0c"), rememberedRooms());
+    assert.ok(!rememberedRooms().includes("private/3f0c"), "which private rooms there are is the server's to say");
 });
 
 test("a browser without storage costs no more than memory across reloads", () => {

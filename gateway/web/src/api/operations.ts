@@ -72,3 +72,55 @@ export const ADD_MESSAGE = operation<
 >(`subscription AddMessage($room: String, $after: String, $last: Int) {
     addMessage(room: $room, after: $after, last: $last) { ${MESSAGE} }
 }`);
+
+export type RoomRole = "OWNER" | "MODERATOR" | "MEMBER";
+
+/** A private room that the reader is a member of. */
+export interface PrivateRoom {
+    room: string;
+    title: string;
+    role: RoomRole;
+}
+
+export interface RoomMember {
+    handle: string;
+    /** Null in a change: no member any more. */
+    role: RoomRole | null;
+    cursor: string;
+}
+
+const MEMBER = "handle role cursor";
+
+export const MY_ROOMS = operation<{ myRooms: PrivateRoom[] }, Record<string, never>>(
+    "query MyRooms { myRooms { room title role } }",
+);
+
+export const ROOM_MEMBERS = operation<{ roomMembers: RoomMember[] }, { room: string }>(
+    `query RoomMembers($room: String!) { roomMembers(room: $room) { ${MEMBER} } }`,
+);
+
+export const CREATE_ROOM = operation<{ createRoom: PrivateRoom }, { title: string }>(
+    "mutation CreateRoom($title: String!) { createRoom(title: $title) { room title role } }",
+);
+
+export const INVITE = operation<{ inviteToRoom: RoomMember }, { room: string; handle: string }>(
+    `mutation Invite($room: String!, $handle: String!) { inviteToRoom(room: $room, handle: $handle) { ${MEMBER} } }`,
+);
+
+export const SET_ROLE = operation<{ setRoomRole: RoomMember }, { room: string; handle: string; role: RoomRole }>(
+    `mutation SetRole($room: String!, $handle: String!, $role: RoomRole!) {
+    setRoomRole(room: $room, handle: $handle, role: $role) { ${MEMBER} }
+}`,
+);
+
+export const REMOVE = operation<{ removeFromRoom: RoomMember }, { room: string; handle: string }>(
+    `mutation Remove($room: String!, $handle: String!) { removeFromRoom(room: $room, handle: $handle) { ${MEMBER} } }`,
+);
+
+export const LEAVE = operation<{ leaveRoom: RoomMember }, { room: string }>(
+    `mutation Leave($room: String!) { leaveRoom(room: $room) { ${MEMBER} } }`,
+);
+
+export const ROOM_CHANGES = operation<{ roomChanges: RoomMember | null }, { room: string; after?: string }>(
+    `subscription RoomChanges($room: String!, $after: String) { roomChanges(room: $room, after: $after) { ${MEMBER} } }`,
+);

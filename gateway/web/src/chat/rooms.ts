@@ -4,6 +4,12 @@ export const DEFAULT_ROOM = "lobby";
 export const MAX_ROOM_LENGTH = 128;
 const KEY = "parley.rooms";
 const REMEMBERED = 12;
+const PRIVATE = "private/";
+
+/** Only members get into such a room; the server says which ones those are, so the browser need not remember. */
+export function isPrivate(room: string): boolean {
+    return room.startsWith(PRIVATE);
+}
 
 /** The room named in the address, as in #/room/lobby. */
 export function roomOfHash(hash: string): string {
@@ -26,12 +32,12 @@ export function hashOfRoom(room: string): string {
 export function rememberedRooms(): string[] {
     const value = shared.read(KEY);
     const rooms = Array.isArray(value) ? value.filter((room): room is string => typeof room === "string") : [];
-    return [DEFAULT_ROOM, ...rooms.filter((room) => room !== DEFAULT_ROOM)];
+    return [DEFAULT_ROOM, ...rooms.filter((room) => room !== DEFAULT_ROOM && !isPrivate(room))];
 }
 
 export function rememberRoom(room: string): string[] {
     const rooms = rememberedRooms();
-    if (rooms.includes(room)) {
+    if (rooms.includes(room) || isPrivate(room)) {
         return rooms;
     }
     const others = [...rooms.slice(1), room].slice(-REMEMBERED);

@@ -1,15 +1,20 @@
 import { useEffect, useState } from "react";
 import { Realtime } from "../api/realtime";
-import type { Message } from "../api/operations";
+import type { Message, PrivateRoom, RoomMember } from "../api/operations";
 import { useResource, useStore } from "../lib/hooks";
 import { Store } from "../lib/store";
 import { session } from "../session/session";
 import { RoomFeed, type FeedState, PAGE_SIZE } from "./feed";
+import { Members } from "./members";
 import { Outbox, type Outgoing } from "./outbox";
 import { loadPlace } from "./place";
+import { PrivateRooms } from "./privateRooms";
+import { isPrivate } from "./rooms";
 
 const NO_FEED = new Store<FeedState | null>(null);
 const NO_ENTRIES = new Store<readonly Outgoing[]>([]);
+const NO_ROOMS = new Store<readonly PrivateRoom[]>([]);
+const NO_MEMBERS = new Store<readonly RoomMember[]>([]);
 
 export interface Chat {
     feed: RoomFeed | null;
@@ -21,6 +26,11 @@ export interface Chat {
     heard: Message | null;
     /** How many came while the page was hidden. */
     missed: number;
+    privateRooms: PrivateRooms | null;
+    myRooms: readonly PrivateRoom[];
+    /** Null in an open room. */
+    members: Members | null;
+    memberList: readonly RoomMember[];
 }
 
 /** Everything that a room's page shows, for the person who is signed in as handle. */
@@ -35,6 +45,19 @@ export function useChat(handle: string, room: string): Chat {
         (gone) => gone.close(),
         [handle],
     );
+    const privateRooms = useResource(
+        () => new PrivateRooms(),
+        (gone) => gone.close(),
+        [handle],
+    );
+    const myRooms = useStore(privateRooms?.rooms ?? NO_ROOMS);
+    const found = useResource(
+        () => (realtime && privateRooms && isPrivate(room) ? new Members(room, realtime, () => void privateRooms.load()) : null),
+        (gone) => gone?.close(),
+        [realtime, privateRooms, room],
+    );
+    const members = found?.room === room ? found : null;
+    const memberList = useStore(members?.list ?? NO_MEMBERS);
     const [heard, setHeard] = useState<Message | null>(null);
     const [missed, setMissed] = useState(0);
     const current = useResource(
@@ -74,5 +97,5 @@ export function useChat(handle: string, room: string): Chat {
 
     const shown = new Set(entries.length > 0 ? messages?.map((message) => message.messageId) : []);
     const outgoing = entries.filter((entry) => entry.room === room && !shown.has(entry.messageId));
-    return { feed, state, outbox, outgoing, heard, missed };
+    return { feed, state, outbox, outgoing, heard, missed, privateRooms, myRooms, members, memberList };
 }

@@ -1,6 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import type { Message } from "../api/operations";
-import { DEFAULT_ROOM, hashOfRoom } from "../chat/rooms";
+import { DEFAULT_ROOM, hashOfRoom, isPrivate } from "../chat/rooms";
 import { useChat } from "../chat/useChat";
 import { useRoom } from "../chat/useRoom";
 import { useMediaQuery } from "../lib/hooks";
@@ -8,26 +8,34 @@ import { session } from "../session/session";
 import { Composer } from "./Composer";
 import { ConnectionBadge } from "./ConnectionBadge";
 import { Drawer } from "./Drawer";
+import { MembersPanel } from "./MembersPanel";
 import { MessageList } from "./MessageList";
+import { RoomMark } from "./RoomMark";
 import { Sidebar } from "./Sidebar";
-import { MenuIcon } from "./icons";
+import { MenuIcon, PeopleIcon } from "./icons";
 
 const SPOKEN_LENGTH = 240;
 
 export function ChatPage({ handle }: { handle: string }) {
     const choice = useRoom();
     const { room } = choice;
-    const { feed, state, outbox, outgoing, heard, missed } = useChat(handle, room);
+    const chat = useChat(handle, room);
+    const { feed, state, outbox, outgoing, heard, missed, members } = chat;
+    const mine = chat.myRooms.find((one) => one.room === room) ?? null;
+    const name = mine?.title ?? (isPrivate(room) ? "Private room" : room);
     const [isMenuOpen, setIsMenuOpen] = useState(false);
+    const [areMembersOpen, setAreMembersOpen] = useState(false);
     const isWide = useMediaQuery("(min-width: 52rem)");
     const field = useRef<HTMLTextAreaElement>(null);
 
     useEffect(() => {
-        document.title = `${missed > 0 ? `(${missed}) ` : ""}${room} · Parley`;
-    }, [room, missed]);
+        document.title = `${missed > 0 ? `(${missed}) ` : ""}${name} · Parley`;
+    }, [name, missed]);
     useEffect(() => setIsMenuOpen(false), [isWide, room]);
+    useEffect(() => setAreMembersOpen(false), [room, mine === null]);
 
     const closeMenu = useCallback(() => setIsMenuOpen(false), []);
+    const closeMembers = useCallback(() => setAreMembersOpen(false), []);
     const onRetry = useCallback(
         (messageId: string) => {
             outbox?.retry(messageId);
@@ -44,7 +52,14 @@ export function ChatPage({ handle }: { handle: string }) {
     );
 
     const sidebar = (
-        <Sidebar handle={handle} choice={choice} onChosen={closeMenu} onSignOut={() => void session.signOut()} />
+        <Sidebar
+            handle={handle}
+            choice={choice}
+            privateRooms={chat.privateRooms}
+            myRooms={chat.myRooms}
+            onChosen={closeMenu}
+            onSignOut={() => void session.signOut()}
+        />
     );
     return (
         <div className="chat">
@@ -71,11 +86,22 @@ export function ChatPage({ handle }: { handle: string }) {
                         </button>
                     )}
                     <h1 className="room-title" dir="auto">
-                        <span className="room-mark" aria-hidden="true">
-                            #
-                        </span>
-                        {room}
+                        <RoomMark isPrivate={isPrivate(room)} />
+                        {name}
                     </h1>
+                    {mine && !state?.problem && (
+                        <button
+                            type="button"
+                            className="members-button"
+                            onClick={() => setAreMembersOpen(true)}
+                            aria-label="Members"
+                            aria-haspopup="dialog"
+                            title="Members"
+                        >
+                            <PeopleIcon />
+                            {chat.memberList.length > 0 && chat.memberList.length}
+                        </button>
+                    )}
                     {!state?.problem && <ConnectionBadge connection={state?.connection ?? "connecting"} />}
                 </header>
                 {state?.problem ? (
@@ -85,6 +111,7 @@ export function ChatPage({ handle }: { handle: string }) {
                         <MessageList
                             key={room}
                             room={room}
+                            name={name}
                             handle={handle}
                             feed={feed}
                             state={state}
@@ -95,12 +122,26 @@ export function ChatPage({ handle }: { handle: string }) {
                         <Composer
                             key={`composer-${room}`}
                             room={room}
+                            name={name}
                             field={field}
                             onSend={(body) => outbox?.send(room, body)}
                         />
                     </>
                 )}
             </main>
+            {mine && members && (
+                <Drawer label="Members" side="right" isOpen={areMembersOpen} onClose={closeMembers}>
+                    <MembersPanel
+                        key={room}
+                        handle={handle}
+                        role={mine.role}
+                        members={members}
+                        list={chat.memberList}
+                        onClose={closeMembers}
+                        onLeft={() => choice.enter(DEFAULT_ROOM)}
+                    />
+                </Drawer>
+            )}
             <Announcer message={heard} />
         </div>
     );
@@ -110,8 +151,8 @@ function RoomProblem({ room, problem }: { room: string; problem: string }) {
     return (
         <div className="room-problem" role="alert">
             <p>
-                <strong>This room cannot be opened.</strong>
-                {problem}
+                <strong>{isPrivate(room) ? "This room is closed to you." : "This room cannot be opened."}</strong>
+                {isPrivate(room) ? "You are not a member of it, or there is no such room." : problem}
             </p>
             {room !== DEFAULT_ROOM && <a href={hashOfRoom(DEFAULT_ROOM)}>Go to the {DEFAULT_ROOM}</a>}
         </div>

@@ -5,6 +5,8 @@ import { SendIcon } from "./icons";
 
 interface Props {
     room: string;
+    /** What people call it. */
+    name: string;
     field: RefObject<HTMLTextAreaElement | null>;
     onSend: (body: string) => void;
 }
@@ -17,7 +19,7 @@ function loadDraft(room: string): string {
 }
 
 /** Made anew for each room (by its key), with the room's draft. */
-export function Composer({ room, field, onSend }: Props) {
+export function Composer({ room, name, field, onSend }: Props) {
     const [body, setBody] = useState(() => loadDraft(room));
     const [problem, setProblem] = useState<string | null>(null);
     const form = useRef<HTMLFormElement>(null);
@@ -78,14 +80,14 @@ export function Composer({ room, field, onSend }: Props) {
             )}
             <div className="composer-box">
                 <label className="visually-hidden" htmlFor="message-body">
-                    Message to {room}
+                    Message to {name}
                 </label>
                 <textarea
                     id="message-body"
                     ref={field}
                     rows={1}
                     value={body}
-                    placeholder={`Message ${room}`}
+                    placeholder={`Message ${name}`}
                     aria-describedby="composer-hint"
                     autoComplete="off"
                     enterKeyHint="send"

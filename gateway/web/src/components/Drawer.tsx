@@ -3,12 +3,14 @@ import { useEffect, useRef, type ReactNode } from "react";
 interface Props {
     label: string;
     isOpen: boolean;
+    /** Where it comes from. */
+    side?: "left" | "right";
     onClose: () => void;
     children: ReactNode;
 }
 
-/** A panel over the page on narrow screens. The dialog element keeps the focus inside and gives it back. */
-export function Drawer({ label, isOpen, onClose, children }: Props) {
+/** A panel over the page. The dialog element keeps the focus inside and gives it back. */
+export function Drawer({ label, isOpen, side = "left", onClose, children }: Props) {
     const dialog = useRef<HTMLDialogElement>(null);
     useEffect(() => {
         const element = dialog.current;
@@ -20,7 +22,7 @@ export function Drawer({ label, isOpen, onClose, children }: Props) {
     }, [isOpen]);
     return (
         <dialog
-            className="drawer"
+            className={side === "right" ? "drawer is-right" : "drawer"}
             ref={dialog}
             aria-label={label}
             onClose={onClose}

@@ -10,6 +10,8 @@ import { DownIcon } from "./icons";
 
 interface Props {
     room: string;
+    /** What people call it. */
+    name: string;
     handle: string;
     feed: RoomFeed | null;
     state: FeedState | null;
@@ -20,7 +22,7 @@ interface Props {
 
 const NONE: readonly Message[] = [];
 
-export function MessageList({ room, handle, feed, state, outgoing, onRetry, onDiscard }: Props) {
+export function MessageList({ room, name, handle, feed, state, outgoing, onRetry, onDiscard }: Props) {
     const messages = state?.messages ?? NONE;
     const isLoaded = state?.isLoaded ?? false;
     const rows = useMemo(() => rowsOf(messages), [messages]);
@@ -54,7 +56,7 @@ export function MessageList({ room, handle, feed, state, outgoing, onRetry, onDi
                 onScroll={keeper.onScroll}
                 tabIndex={0}
                 role="region"
-                aria-label={`Messages in ${room}`}
+                aria-label={`Messages in ${name}`}
                 aria-busy={!isLoaded}
             >
                 <div className="list-inner">

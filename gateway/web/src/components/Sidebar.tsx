@@ -1,18 +1,24 @@
 import { useState, type FormEvent } from "react";
+import type { PrivateRoom } from "../api/operations";
+import type { PrivateRooms } from "../chat/privateRooms";
 import { DEFAULT_ROOM, MAX_ROOM_LENGTH, hashOfRoom } from "../chat/rooms";
 import type { RoomChoice } from "../chat/useRoom";
 import { Avatar } from "./Avatar";
+import { PrivateRoomList } from "./PrivateRoomList";
+import { RoomMark } from "./RoomMark";
 import { CloseIcon, Logo, PlusIcon, SignOutIcon } from "./icons";
 
 interface Props {
     handle: string;
     choice: RoomChoice;
+    privateRooms: PrivateRooms | null;
+    myRooms: readonly PrivateRoom[];
     /** A room was chosen; where the sidebar lies over the page, it goes away then. */
     onChosen: () => void;
     onSignOut: () => void;
 }
 
-export function Sidebar({ handle, choice, onChosen, onSignOut }: Props) {
+export function Sidebar({ handle, choice, privateRooms, myRooms, onChosen, onSignOut }: Props) {
     return (
         <div className="sidebar">
             <p className="brand">
@@ -27,6 +33,7 @@ export function Sidebar({ handle, choice, onChosen, onSignOut }: Props) {
                     ))}
                 </ul>
                 <JoinRoom choice={choice} onChosen={onChosen} />
+                <PrivateRoomList rooms={myRooms} privateRooms={privateRooms} choice={choice} onChosen={onChosen} />
             </nav>
             <div className="account">
                 <Avatar handle={handle} />
@@ -46,9 +53,7 @@ function RoomLink({ room, choice, onChosen }: { room: string; choice: RoomChoice
     return (
         <li className={isCurrent ? "room is-current" : "room"}>
             <a href={hashOfRoom(room)} aria-current={isCurrent ? "page" : undefined} onClick={onChosen}>
-                <span className="room-mark" aria-hidden="true">
-                    #
-                </span>
+                <RoomMark isPrivate={false} />
                 <span className="room-name" dir="auto">
                     {room}
                 </span>

@@ -60,6 +60,18 @@ export const EyeOffIcon = () => (
         <path d="M4 4l16 16M9.5 6.2A9 9 0 0 1 12 5.8c6 0 9.2 6.2 9.2 6.2a15 15 0 0 1-2.6 3.3M6.2 7.6A15.5 15.5 0 0 0 2.8 12S6 18.2 12 18.2a9 9 0 0 0 4-1" />
     </Icon>
 );
+export const LockIcon = () => (
+    <Icon>
+        <rect x="5.5" y="10.8" width="13" height="8.7" rx="2" />
+        <path d="M8.5 10.8V8a3.5 3.5 0 0 1 7 0v2.800" />
+    </Icon>
+);
+export const PeopleIcon = () => (
+    <Icon>
+        <circle cx="9.2" cy="8.800" r="3.200" />
+        <path d="M3.500 19c.4-3.300 2.600-5.200 5.700-5.200s5.300 1.900 5.700 5.200M15.200 5.900a3.200 3.200 0 0 1 0 5.900M17.400 14.400c1.800.7 2.900 2.300 3.100 4.600" />
+    </Icon>
+);
 
 /** Two speech bubbles that lean on each other. */
 export const Logo = () => (
