@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/blocks.h"
+#include "common/sanitized.h"
 
 enum { BLOCK_MAX = 64 * 1024, ALIGN = 16 };
 
@@ -40,15 +41,6 @@ static block_t *s_block_new(size_t capacity)
     }
     return block;
 }
-
-/* With a sanitizer from the heap: only there it sees leaks and late uses. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define HAS_SANITIZER
-#endif
-#elif defined(__SANITIZE_ADDRESS__)
-#define HAS_SANITIZER
-#endif
 
 #ifdef HAS_SANITIZER
 static arena_t *s_take(void)

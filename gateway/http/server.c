@@ -14,6 +14,7 @@
 #include "common/metrics.h"
 #include "common/mhd_loop.h"
 #include "common/net.h"
+#include "common/sanitized.h"
 #include "gateway/http/exchange.h"
 #include "gateway/http/graphql_error.h"
 #include "gateway/http/server_private.h"
@@ -29,7 +30,7 @@ enum {
     LAST_RUNS = 4,          /* of libmicrohttpd, to send the last answers */
 };
 
-#ifdef __SANITIZE_ADDRESS__
+#ifdef HAS_SANITIZER
 static const size_t SPARE_MAX = 0; /* so that use after free is seen */
 #else
 static const size_t SPARE_MAX = 128;
