@@ -20,6 +20,7 @@ static bool s_add_claims(jwt_t *jwt, const access_token_spec_t *spec, int64_t ia
     return jwt_add_grant(jwt, "iss", spec->issuer) == 0 &&
            jwt_add_grant(jwt, "sub", spec->sub) == 0 &&
            jwt_add_grant(jwt, "session", spec->session) == 0 &&
+           jwt_add_grant(jwt, "origin_jti", spec->session) == 0 && /* Cognito's name for it */
            jwt_add_grant(jwt, "jti", jti) == 0 && jwt_add_grant_int(jwt, "iat", iat_s) == 0 &&
            jwt_add_grant_int(jwt, "exp", exp_s) == 0 &&
            jwt_add_grant_int(jwt, "auth_time", spec->auth_time_us / 1000000) == 0;

@@ -35,14 +35,15 @@ typedef struct {
 
 /* The token, to be freed with free(); *expires_at_us is its claim exp. NULL and ERR_INTERNAL if it
  * cannot be signed. Claims: iss sub username token_use=access client_id iat exp auth_time jti
- * session; header: alg, typ, kid. */
+ * session origin_jti; header: alg, typ, kid. */
 char *access_token_issue(const signing_key_t *key,
                          const access_token_spec_t *spec,
                          int64_t *expires_at_us,
                          err_t *err);
 
 /* The ID token beside it, as Cognito's: iss sub aud cognito:username cognito:groups email
- * email_verified token_use=id iat exp auth_time jti and the attributes. Else as above. */
+ * email_verified token_use=id iat exp auth_time jti session origin_jti and the attributes. Else as
+ * above. */
 char *id_token_issue(const signing_key_t *key,
                      const access_token_spec_t *spec,
                      const id_token_spec_t *account,

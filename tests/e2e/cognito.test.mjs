@@ -71,6 +71,7 @@ test('sign up, confirm, sign in by SRP; the tokens have the claims that Amplify 
     assert.equal(token.exp - token.iat, 3600);
     assert.ok(Math.abs(token.iat - before) < 5 && Math.abs(token.auth_time - before) < 5);
     assert.ok(token.jti);
+    assert.ok(token.origin_jti, 'without it Amplify revokes nothing when it signs out');
   }
   assert.deepEqual([id['cognito:username'], id.token_use, id.aud, id.email, id.email_verified, id.phone_number], [name, 'id', CLIENT, email, true, '+4912345']);
   assert.deepEqual([access.username, access.token_use, access.client_id], [name, 'access', CLIENT]);
