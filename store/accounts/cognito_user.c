@@ -216,7 +216,7 @@ void cognito_verify_user_attribute(op_t *op)
 static void s_sign_out_known(op_t *op)
 {
     account_run_t run = op_run(op, s_on_done);
-    pool_sql_sign_out_everywhere(&run, &op->account);
+    account_sql_end_sessions(&run, &op->account, "global-sign-out");
 }
 
 void cognito_global_sign_out(op_t *op)

@@ -194,13 +194,21 @@ static const pg_statement_t s_reset_password = {
     .name = "pool_reset_password",
     .sql = JUDGE ", a AS (UPDATE accounts SET confirmed = true, email_verified = true,"
                  " password_hash = $4, srp_verifier = $5"
-                 " WHERE id = $1 AND (SELECT is_right FROM c)),"
-                 " s AS (UPDATE sessions SET ended_at = clock_timestamp(), ended_by = 'reset'"
-                 " WHERE account_id = $1 AND ended_at IS NULL AND (SELECT is_right FROM c))"
+                 " WHERE id = $1 AND (SELECT is_right FROM c))"
                  " SELECT is_right, is_late FROM c",
     .param_count = 5,
     .types = s_reset_types,
     .binary_results = true,
+};
+
+/* A statement of its own sees the sessions of sign-ins that the first one waited for. */
+static const Oid s_end_reset_types[] = {PG_UUID, PG_TEXT_TYPE};
+static const pg_statement_t s_end_reset = {
+    .name = "pool_end_reset",
+    .sql = "SELECT account_end_sessions($1, 'reset') FROM account_codes"
+           " WHERE account_id = $1 AND purpose = $2 AND tries_left = -2",
+    .param_count = 2,
+    .types = s_end_reset_types,
 };
 
 void pool_sql_reset_password(const account_run_t *run,
@@ -215,7 +223,9 @@ void pool_sql_reset_password(const account_run_t *run,
         PG_TEXT(password_hash),
         s_sealed(srp_verifier),
     };
-    s_run(run, &s_reset_password, params);
+    const pg_step_t steps[] = {{.statement = &s_reset_password, .params = params},
+                               {.statement = &s_end_reset, .params = params}};
+    pg_link_run(run->link, steps, 2, run->deadline_ms, run->fn, run->arg);
 }
 
 /* ---- sessions ---- */
@@ -291,19 +301,6 @@ void pool_sql_revoke(const account_run_t *run,
 }
 
 static const Oid s_account_types[] = {PG_UUID};
-static const pg_statement_t s_sign_out_everywhere = {
-    .name = "pool_sign_out_everywhere",
-    .sql = "UPDATE sessions SET ended_at = clock_timestamp(), ended_by = 'global-sign-out'"
-           " WHERE account_id = $1 AND ended_at IS NULL",
-    .param_count = 1,
-    .types = s_account_types,
-};
-
-void pool_sql_sign_out_everywhere(const account_run_t *run, const parley_uuid_t *account)
-{
-    const pg_param_t params[] = {s_uuid(account)};
-    s_run(run, &s_sign_out_everywhere, params);
-}
 
 /* ---- the caller's account ---- */
 

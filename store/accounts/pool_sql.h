@@ -89,9 +89,6 @@ void pool_sql_revoke(const account_run_t *run,
                      const parley_uuid_t *session,
                      const uint8_t token_hash[REFRESH_HASH_SIZE]);
 
-/* Ends all sessions of the account. */
-void pool_sql_sign_out_everywhere(const account_run_t *run, const parley_uuid_t *account);
-
 /* ---- the caller's account ---- */
 
 enum {
