@@ -54,7 +54,7 @@ typedef struct {
     const char *database_url, *bus, *events, *announce_events, *keys, *admin, *issuer, *pool_id,
         *client_id;
     const char *log_level, *log_format, *node;
-    const char *fixed_code;
+    const char *fixed_code, *smtp_url, *smtp_from;
     int64_t readers, delay_after, failures_per_minute, sign_ups_per_minute;
     const char *name, *rights, *expires; /* of apikey create */
     bool plain_tcp, no_srp, json;
@@ -87,6 +87,11 @@ static const config_option_t s_config[] = {
      "keep no SRP verifiers; Cognito's clients then sign in with USER_PASSWORD_AUTH", false},
     {"fixed-code", CONFIG_STRING, &s_options.fixed_code, NULL, 0, 0, "CODE",
      "every confirmation code, for development", true},
+    {"smtp-url", CONFIG_STRING, &s_options.smtp_url, NULL, 0, 0, "URL",
+     "smtp://user:password@host:587: confirmation codes go out by it; without it they are logged",
+     true},
+    {"smtp-from", CONFIG_STRING, &s_options.smtp_from, "parley@localhost", 0, 0, "ADDRESS",
+     "sender of those mails", false},
     {"readers", CONFIG_INT, &s_options.readers, "2", 1, 64, "N", "connections that read", false},
     {"sign-in-delay-after", CONFIG_INT, &s_options.delay_after, "5", 0, 1000, "N",
      "the failed sign-in of an account from one address after which the next has to wait, longer "
@@ -331,6 +336,8 @@ static err_code_t s_start(store_t *self, err_t *err)
                      s_options.sign_ups_per_minute},
         .keys_dir = s_options.keys,
         .fixed_code = s_options.fixed_code,
+        .smtp_url = s_options.smtp_url,
+        .smtp_from = s_options.smtp_from,
         .no_srp = s_options.no_srp,
     };
     const endpoint_options_t endpoint = {.bind = s_options.bus,

@@ -1,6 +1,6 @@
 #include "store/accounts/account_tools.h"
 
-#include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -97,8 +97,18 @@ void account_deliver_code(account_tools_t *self,
                           code_purpose_t purpose,
                           const char *code)
 {
-    (void)self;
-    (void)email;
+    static const char *const subjects[] = {"Confirm your account", "Set a new password",
+                                           "Confirm your e-mail address"};
+    if (self->mailer && email) {
+        char text[512];
+        int hours = code_lifetime_s(purpose) / 3600;
+        snprintf(text, sizeof text,
+                 "Hello %s,\n\nyour code is %s\n\nIt works for %d hour%s. If you did not ask for "
+                 "it, do nothing.\n",
+                 handle, code, hours, hours == 1 ? "" : "s");
+        mailer_send(self->mailer, email, subjects[purpose], text);
+        return;
+    }
     log_info("confirmation code", log_str("handle", handle),
              log_str("purpose", code_purpose_name(purpose)), log_str("code", code), LOG_END);
 }

@@ -10,6 +10,7 @@
 #include "store/accounts/attempts.h"
 #include "store/accounts/codes.h"
 #include "store/accounts/hasher.h"
+#include "store/accounts/mailer.h"
 #include "store/accounts/password_work.h"
 #include "store/accounts/refresh_token.h"
 #include "store/accounts/signing_keys.h"
@@ -22,6 +23,7 @@ typedef struct {
     signing_keys_t *keys;
     hasher_t *hasher;
     attempts_t *attempts;
+    mailer_t *mailer; /* NULL: codes go to the log */
     refresh_keys_t refresh_keys;
     srp_keys_t srp_keys;
     codes_t codes;
@@ -52,7 +54,8 @@ void account_add_verifier(account_tools_t *self,
                           size_t size,
                           const char *password_hash);
 
-/* Sends a code to where the account's owner gets it. email NULL: there is no address. */
+/* Sends a code to the address; without a mailer, or if email is NULL, it goes to the log, whose
+ * reader may pass it on. */
 void account_deliver_code(account_tools_t *self,
                           const char *handle,
                           const char *email,

@@ -712,7 +712,10 @@ accounts_new(loop_t *loop, pg_link_t *link, const accounts_options_t *options, e
     if (s_check_options(options, err) != ERR_OK ||
         !(master = master_key_read(options->keys_dir, err)))
         return NULL;
-    if (codes_init(&codes, master, options->fixed_code, err) != ERR_OK) {
+    mailer_t *mailer = NULL;
+    if (codes_init(&codes, master, options->fixed_code, err) != ERR_OK ||
+        (options->smtp_url && *options->smtp_url &&
+         !(mailer = mailer_new(loop, options->smtp_url, options->smtp_from, err)))) {
         master_key_destroy(&master);
         return NULL;
     }
@@ -720,6 +723,7 @@ accounts_new(loop_t *loop, pg_link_t *link, const accounts_options_t *options, e
     if (!self)
         abort();
     self->tools.codes = codes;
+    self->tools.mailer = mailer;
     s_fill_tools(&self->tools, loop, link, options, master);
     master_key_destroy(&master);
     self->cognito = cognito_new(&self->tools);
@@ -775,6 +779,7 @@ void accounts_stop(accounts_t *self)
         task->call = NULL;
     }
     cognito_stop(self->cognito);
+    mailer_destroy(&self->tools.mailer);
 }
 
 void accounts_destroy(accounts_t **self_p)

@@ -23,6 +23,8 @@ typedef struct {
     const char *pool_id;    /* "local-1_chat": /<pool_id>/.well-known/jwks.json is served too */
     const char *keys_dir;   /* holds master.key, which seals the signing keys in the database */
     const char *fixed_code; /* every confirmation code, for development; NULL or "": random ones */
+    const char *smtp_url;   /* codes go out by it; NULL or "": they go to the log */
+    const char *smtp_from;  /* sender of those mails */
     bool no_srp;            /* keep no SRP verifiers: sign-in by password only */
     attempts_options_t attempts;
 } accounts_options_t;
