@@ -30,7 +30,7 @@ async function refusal(settings, options) {
 
 it('--help names every setting', () => {
   const help = execFileSync(RUN, ['--help'], { encoding: 'utf8' });
-  for (const name of ['PORT', 'DATA', 'GATEWAYS', 'STORES', 'DATABASE_URL', 'TLS_PORT', 'TLS_CERT', 'ORIGINS', 'API_KEY', 'FIXED_CODE'])
+  for (const name of ['PORT', 'DATA', 'GATEWAYS', 'STORES', 'DATABASE_URL', 'TLS_PORT', 'TLS_CERT', 'ORIGINS', 'API_KEY', 'FIXED_CODE', 'SMTP_URL'])
     assert.match(help, new RegExp(`\\bPARLEY_${name}\\b`));
 });
 
