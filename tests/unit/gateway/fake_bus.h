@@ -7,7 +7,7 @@
 #include "gateway/bus/services.h"
 #include "gateway/feed/feed.h"
 
-enum { FAKE_CALLS_MAX = 64, FAKE_SUBSCRIBERS_MAX = 512 };
+enum { FAKE_CALLS_MAX = 1100, FAKE_SUBSCRIBERS_MAX = 512 };
 
 typedef struct {
     bool open; /* not answered, not cancelled */

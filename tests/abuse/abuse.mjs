@@ -1,0 +1,87 @@
+// Attacks a gateway, one way after the other, while a well-behaved client measures how long its requests take.
+// As a program: tests/abuse/abuse.mjs [--count 10000] [--seconds 10]; it starts a system of its own (PARLEY_BIN).
+import { execFile } from 'node:child_process';
+import fs from 'node:fs';
+import http from 'node:http';
+import { promisify } from 'node:util';
+import { fileURLToPath } from 'node:url';
+import { signUp } from '../e2e/harness/client.mjs';
+import { startSystem } from '../e2e/harness/system.mjs';
+import { ATTACKS } from './attacks.mjs';
+
+const run = promisify(execFile);
+const attacks = fileURLToPath(new URL('./attacks.mjs', import.meta.url));
+
+export const GATEWAY_ARGS = ['--request-timeout-ms', '1500', '--init-timeout-s', '1', '--idle-timeout-s', '3'];
+
+export const residentKb = (pid) => Number(/VmRSS:\s+(\d+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))[1]);
+
+// Asks one request after the other, until stop() is called; gives { count, failed, p50, p99 } in ms.
+export function measure(url, token) {
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+  const times = [];
+  let failed = 0;
+  let stopped = false;
+  const bodies = ['{"query":"{ __typename }"}', '{"query":"{ getMessages(last: 5) { body } }"}', '{"query":"mutation { createMessage(body: \\"hello\\") { seq: cursor } }"}'];
+  const ask = (body) =>
+    new Promise((resolve) => {
+      const start = performance.now();
+      const request = http.request(`${url}/graphql`, { agent, method: 'POST', timeout: 10_000, headers: { 'content-type': 'application/json', authorization: token, 'content-length': Buffer.byteLength(body) } }, (response) => {
+        let text = '';
+        response.setEncoding('utf8').on('data', (chunk) => (text += chunk)).on('end', () => {
+          times.push(performance.now() - start);
+          if (response.statusCode !== 200 || text.includes('"errors"')) failed += 1;
+          resolve();
+        });
+      });
+      request.on('error', () => ((failed += 1), resolve())).on('timeout', () => request.destroy(new Error('late')));
+      request.end(body);
+    });
+  const loop = (async () => {
+    for (let i = 0; !stopped; i++) await ask(bodies[i % bodies.length]);
+  })();
+  return async () => {
+    stopped = true;
+    await loop;
+    agent.destroy();
+    times.sort((a, b) => a - b);
+    const at = (q) => Number(times[Math.min(times.length - 1, Math.floor(times.length * q))].toFixed(1));
+    return { count: times.length, failed, p50: at(0.5), p99: at(0.99) };
+  };
+}
+
+// One attack; gives what the client saw, what became of the attack, and how the gateway's memory grew.
+export async function attack(system, token, name, { count, seconds }) {
+  const { pid } = system.gateways[0].child;
+  const before = residentKb(pid);
+  let most = before;
+  const watch = setInterval(() => (most = Math.max(most, residentKb(pid))), 50);
+  const stop = measure(system.url, token);
+  const { stdout } = await run(process.execPath, [attacks, name, String(system.gateways[0].port), String(count), String(seconds)], { timeout: (seconds + 60) * 1000 });
+  const client = await stop();
+  clearInterval(watch);
+  return { ...client, tally: JSON.parse(stdout), grownKb: most - before };
+}
+
+async function main() {
+  const value = (name, fallback) => Number(process.argv[process.argv.indexOf(name) + 1 || process.argv.length] ?? fallback);
+  const options = { count: value('--count', 10_000), seconds: value('--seconds', 10) };
+  const system = await startSystem({ gatewayArgs: GATEWAY_ARGS });
+  const rows = [];
+  try {
+    const { token } = await signUp(system.url);
+    const stop = measure(system.url, token);
+    await new Promise((resolve) => setTimeout(resolve, options.seconds * 1000));
+    rows.push({ attack: 'none', ...(await stop()) });
+    for (const name of Object.keys(ATTACKS)) {
+      const { tally, ...client } = await attack(system, token, name, options);
+      rows.push({ attack: name, ...client, became: JSON.stringify(tally) });
+      console.error(JSON.stringify(rows.at(-1)));
+    }
+  } finally {
+    await system.stop();
+  }
+  console.table(rows);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
