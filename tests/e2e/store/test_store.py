@@ -910,12 +910,12 @@ class Soak(unittest.TestCase):
                 cluster.start()
 
     def test_nothing_is_lost_doubled_or_out_of_order(self):
-        until = time.time() + float(os.environ.get("PARLEY_SOAK_SECONDS", "10"))
         cluster = Postgres()
         try:
             url = cluster.database()
             stores = [Store(url, scratch).start() for _ in range(2)]
             rooms, results = [f"soak{i}" for i in range(5)], []
+            until = time.time() + float(os.environ.get("PARLEY_SOAK_SECONDS", "10"))
             threads = [threading.Thread(target=self.writer, args=(n, stores, rooms, until, results)) for n in range(8)]
             for thread in threads:
                 thread.start()
