@@ -21,6 +21,7 @@ enum {
     /* The more came with the last statement, the more are waited for before the next. */
     PACE_US = 1000, /* for each of them */
     PACE_MAX_US = 300000,
+    ENOUGH = 1000, /* so many need not wait for more */
 };
 
 struct starts {
@@ -29,12 +30,25 @@ struct starts {
     loop_timer_t *timer; /* while some wait */
     start_t *waiting;    /* for the next statement */
     start_t *asked;      /* by the one under way */
-    int64_t next_us;     /* no other statement before */
+    size_t waiting_count;
+    int64_t next_us; /* no other statement before */
     bool ask_deferred, stopped;
     metric_t *metric_queries;
 };
 
 static void s_ask(void *arg);
+
+static void s_add(starts_t *self, start_t *start)
+{
+    DL_APPEND(self->waiting, start);
+    self->waiting_count++;
+}
+
+static void s_take(starts_t *self, start_t *start)
+{
+    DL_DELETE(self->waiting, start);
+    self->waiting_count--;
+}
 
 static void s_fail_away(start_t *start)
 {
@@ -51,7 +65,7 @@ static void s_expire(starts_t *self)
     {
         if (start->read.call->deadline_ms > limit_ms && !self->stopped)
             continue;
-        DL_DELETE(self->waiting, start);
+        s_take(self, start);
         s_fail_away(start);
     }
 }
@@ -61,7 +75,7 @@ static void s_ask_soon(starts_t *self)
 {
     if (!self->waiting || self->stopped)
         return;
-    int64_t wait_us = self->next_us - clock_mono_us();
+    int64_t wait_us = self->waiting_count < ENOUGH ? self->next_us - clock_mono_us() : 0;
     if (!self->asked && !self->ask_deferred && wait_us <= 0) {
         self->ask_deferred = true;
         loop_defer(self->loop, s_ask, self);
@@ -85,7 +99,7 @@ static bool s_waits_on(starts_t *self, start_t *start, const pg_outcome_t *outco
     if (outcome->code != ERR_UNAVAILABLE || self->stopped ||
         start->read.call->deadline_ms <= clock_unix_ms() + 2 * DEADLINE_MARGIN_MS)
         return false;
-    DL_APPEND(self->waiting, start);
+    s_add(self, start);
     return true;
 }
 
@@ -134,7 +148,7 @@ static void s_ask(void *arg)
     {
         if (rooms.count == STARTS_MAX)
             break;
-        DL_DELETE(self->waiting, start);
+        s_take(self, start);
         DL_APPEND(self->asked, start);
         pg_array_add(&rooms, start->room.data, start->room.size);
         s_add_text(&handles, start->read.call->handle);
@@ -162,7 +176,7 @@ void starts_read(starts_t *self, start_t *start)
         s_fail_away(start);
         return;
     }
-    DL_APPEND(self->waiting, start);
+    s_add(self, start);
     s_ask_soon(self);
 }
 

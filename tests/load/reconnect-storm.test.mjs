@@ -29,7 +29,7 @@ async function statements(stores) {
 const isQuiet = async (stores) => (await Promise.all(stores.map(metrics))).every((values) => metricSum(values, 'parley_store_rooms_active') === 0);
 
 test(`${CLIENTS} clients of ${ROOMS} rooms come back at once, ${MISSED} messages behind`, { timeout: 180_000 }, async (t) => {
-  const system = await startSystem({ gateways: 2, gatewayArgs: ['--log-level', 'warn'], storeArgs: ['--log-level', 'warn'] });
+  const system = await startSystem({ gateways: 2, gatewayArgs: ['--log-level', 'warn', '--max-in-flight', String(2 * CLIENTS)], storeArgs: ['--log-level', 'warn'] });
   let farm;
   try {
     const { token } = await signUp(system.url);
@@ -38,7 +38,6 @@ test(`${CLIENTS} clients of ${ROOMS} rooms come back at once, ${MISSED} messages
     for (const room of farm.rooms) await create(system.url, token, stamped(), { room });
     const empty = residentMB(dying);
     assert.equal((await farm.tell('dial', dying.port, CLIENTS)).live, CLIENTS);
-    t.diagnostic(`resident memory of an idle subscription, its connection included: ${Math.round(((residentMB(dying) - empty) * 1024 * 1024) / CLIENTS)} bytes`);
 
     await dying.stop('SIGKILL');
     await until('all to notice', async () => (await farm.tell('figures')).open === 0);
@@ -56,17 +55,20 @@ test(`${CLIENTS} clients of ${ROOMS} rooms come back at once, ${MISSED} messages
     t.diagnostic(`all caught up after ${ms} ms (${(cpuSeconds(dying) - cpu).toFixed(2)} s of them the gateway's CPU), with ${sum} statements: ${JSON.stringify(asked)}`);
     assert.deepEqual({ reached, wrong, refused }, { reached: CLIENTS, wrong: 0, refused: 0 });
     assert.ok(sum <= STATEMENTS_MAX, `${sum} statements`);
-    assert.ok(ms <= CAUGHT_UP_MS, `${ms} ms`);
 
     // And then they are live.
     for (const room of farm.rooms) await create(other.url, token, stamped(), { room });
     assert.equal((await farm.tell('await', 2 + MISSED, 10)).reached, CLIENTS);
-    if (!IS_FULL) return;
+    if (!IS_FULL) return assert.ok(ms <= CAUGHT_UP_MS, `${ms} ms`);
+    // What the wave took is given back.
+    await until('the memory of a handshake to be free again', () => residentMB(dying) < empty + (CLIENTS * 8192) / 1024 / 1024, { timeoutMs: 30_000 });
+    t.diagnostic(`a subscription that idles takes ${Math.round(((residentMB(dying) - empty) * 1024 * 1024) / CLIENTS)} bytes, its connection included`);
     // Idle subscriptions cost the database nothing.
     await until('the rooms to be quiet', () => isQuiet(system.stores));
     const idle = await statements(system.stores);
     await sleep(5000);
     assert.deepEqual(await statements(system.stores), idle);
+    assert.ok(ms <= CAUGHT_UP_MS, `${ms} ms`);
   } finally {
     farm?.stop();
     await system.stop();
