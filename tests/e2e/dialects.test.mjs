@@ -105,3 +105,31 @@ test('AppSync’s real-time protocol as Amplify speaks it', async () => {
   await wait('complete', ({ type, id }) => type === 'complete' && id === '1');
   socket.close();
 });
+
+test('a message may have 1 MiB, and not one byte more', async () => {
+  const LIMIT = 1024 * 1024;
+  const connect = async () => {
+    const socket = new WebSocket(system.wsUrl, 'graphql-transport-ws');
+    const got = [];
+    socket.on('message', (text) => got.push(JSON.parse(text)));
+    socket.on('close', (code) => got.push({ type: 'close', code }));
+    await new Promise((resolve, reject) => socket.once('open', resolve).once('error', reject));
+    socket.send(JSON.stringify({ type: 'connection_init', payload: { Authorization: `Bearer ${alice.token}` } }));
+    await until('ack', () => got.length === 1);
+    return { socket, got };
+  };
+  // JSON may end in blanks.
+  const message = JSON.stringify({ id: '1', type: 'subscribe', payload: { query: '{ __typename }' } });
+  const { socket, got } = await connect();
+  socket.send(message.padEnd(LIMIT));
+  await until('the answer', () => got.length === 3);
+  assert.deepEqual(got.slice(1), [{ id: '1', type: 'next', payload: { data: { __typename: 'Query' } } }, { id: '1', type: 'complete' }]);
+  // In fragments, each of which is small enough.
+  for (let sent = 0; sent < LIMIT; sent += LIMIT / 8) socket.send((sent === 0 ? message : '').padEnd(LIMIT / 8), { fin: sent + LIMIT / 8 === LIMIT });
+  await until('the answer', () => got.length === 5);
+  socket.close();
+  const large = await connect();
+  large.socket.send(message.padEnd(LIMIT + 1));
+  await until('the close', () => large.got.length === 2);
+  assert.deepEqual(large.got[1], { type: 'close', code: 1009 });
+});
