@@ -1,11 +1,13 @@
 // A subscription is a point in the log: from the moment on that it is acknowledged, or behind the cursor that it began with,
 // nothing is missing and nothing comes twice, whichever gateway and store a message goes through.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { DIALECTS } from '../chaos/connections.mjs';
 import { ADD, create, data, signUp, subscribe, wsClient } from './harness/client.mjs';
-import { startSystem } from './harness/system.mjs';
+import { BIN, startSystem, until } from './harness/system.mjs';
 
 const TIMES = 2000;
 const LANES = 24;
@@ -144,6 +146,58 @@ describe('behind a cursor', () => {
     const results = await Promise.all(ways);
     const log = [...old, ...(await stop())].map(({ cursor }) => cursor);
     for (const { place, got } of results) assert.deepEqual(got, log.slice(place + 1, place + 1 + got.length));
+  });
+});
+
+describe('cursors that cannot be served', () => {
+  // What the subscription is told, in any dialect.
+  const refusal = (dialect, variables, resume) =>
+    new Promise((resolve, reject) => {
+      const on = { ack() {}, next: (result) => reject(new Error(`${dialect} got ${JSON.stringify(result)}`)), refused: resolve, end: () => reject(new Error(`${dialect}: closed without a word`)) };
+      DIALECTS[dialect]({ gateway: system.gateways[0], token: alice.token, query: ADD, variables, resume }, on);
+      setTimeout(() => reject(new Error(`${dialect}: silence`)), ARRIVES_MS).unref();
+    });
+
+  test('each has its code, in every dialect, and nothing else is said', async () => {
+    const room = randomUUID();
+    const { cursor } = await post(room, 'one');
+    const { cursor: foreign } = await post(randomUUID(), 'elsewhere');
+    const changed = (at, bytes) => {
+      const raw = Buffer.from(cursor, 'base64url');
+      Buffer.from(bytes).copy(raw, at);
+      return raw.toString('base64url');
+    };
+    const cases = [
+      ['malformed', 'rubbish', 'BAD_USER_INPUT'],
+      ['of another room', foreign, 'BAD_USER_INPUT'],
+      ['of the future', changed(24, [2]), 'CURSOR_EXPIRED'],
+      ['of another epoch', changed(1, [0, 0, 0, 0, 0, 0, 0, 1]), 'CURSOR_EXPIRED'],
+    ];
+    for (const dialect of Object.keys(DIALECTS))
+      for (const [what, bad, code] of cases) {
+        const errors = await refusal(dialect, { room }, bad);
+        assert.equal(errors[0].extensions.code, code, `${dialect}, ${what}: ${JSON.stringify(errors)}`);
+      }
+  });
+
+  test('a log that was restored: whoever is connected is told, and so is whoever comes back', async () => {
+    const room = randomUUID();
+    const { cursor } = await post(room, 'one');
+    const client = wsClient(system.wsUrl, alice.token);
+    const subscriber = subscribe(client, { variables: { room, last: 1 } });
+    await subscriber.wait(1);
+    execFileSync(path.join(BIN, 'parley-store'), ['epoch', 'new'], { env: { ...process.env, PARLEY_DATABASE_URL: system.databaseUrl } });
+    for (const store of system.stores) await store.restart();
+    await system.ready();
+    await until('the end', () => subscriber.done, { timeoutMs: 30_000 });
+    assert.equal(subscriber.errors[0][0].extensions.code, 'CURSOR_EXPIRED');
+    const errors = await refusal('graphql-transport-ws', { room }, cursor);
+    assert.equal(errors[0].extensions.code, 'CURSOR_EXPIRED');
+    // It begins anew, and what is in the log is there.
+    const anew = subscribe(client, { variables: { room, last: 1 } });
+    await anew.wait(1);
+    assert.equal(anew.messages[0].body, 'one');
+    await client.dispose();
   });
 });
 
