@@ -28,7 +28,12 @@ static void s_reply(exchange_t *self, operation_verdict_t verdict, bool ok, json
     http_media_t media = self->accept.media;
     unsigned status =
         http_status_of(draft, media, verdict, ok ? ERR_OK : graphql_error_code(response));
-    if (media == HTTP_MEDIA_EVENT_STREAM && verdict == OPERATION_DONE)
+    int64_t wait_ms = ok || media == HTTP_MEDIA_EVENT_STREAM ? 0 : rate_limits_read(response);
+    if (wait_ms)
+        exchange_reply_later(
+            self, http_media_name(http_status_media(draft, media, MHD_HTTP_TOO_MANY_REQUESTS)),
+            response, wait_ms);
+    else if (media == HTTP_MEDIA_EVENT_STREAM && verdict == OPERATION_DONE)
         s_reply_events(self, response);
     else
         exchange_reply(self, status, http_media_name(http_status_media(draft, media, status)),

@@ -175,10 +175,24 @@ static void s_reply_advice(
     buffer_free(&body);
 }
 
-void exchange_reply_rate_limited(exchange_t *self, int64_t retry_after_ms)
+void exchange_reply_later(exchange_t *self,
+                          const char *content_type,
+                          json_slice_t body,
+                          int64_t retry_after_ms)
 {
     char seconds[24];
     snprintf(seconds, sizeof seconds, "%lld", (long long)((retry_after_ms + 999) / 1000));
+    struct MHD_Response *response = exchange_respond(self, MHD_HTTP_TOO_MANY_REQUESTS, content_type,
+                                                     body.data, body.size, false);
+    if (response) {
+        MHD_add_response_header(response, "Cache-Control", "no-store");
+        MHD_add_response_header(response, "Retry-After", seconds);
+    }
+    exchange_send(self);
+}
+
+void exchange_reply_rate_limited(exchange_t *self, int64_t retry_after_ms)
+{
     buffer_t body = BUFFER_INIT(ERROR_MAX);
     const char *media = s_error_media(self, MHD_HTTP_TOO_MANY_REQUESTS);
     if (s_speaks_aws_json(self)) {
@@ -187,13 +201,8 @@ void exchange_reply_rate_limited(exchange_t *self, int64_t retry_after_ms)
     } else {
         rate_limits_write(&body, retry_after_ms);
     }
-    struct MHD_Response *response =
-        exchange_respond(self, MHD_HTTP_TOO_MANY_REQUESTS, media, body.data, body.size, false);
-    if (response) {
-        MHD_add_response_header(response, "Cache-Control", "no-store");
-        MHD_add_response_header(response, "Retry-After", seconds);
-    }
-    exchange_send(self);
+    exchange_reply_later(self, media, (json_slice_t){.data = body.data, .size = body.size},
+                         retry_after_ms);
     buffer_free(&body);
 }
 

@@ -96,7 +96,12 @@ void exchange_reply(exchange_t *self, unsigned status, const char *content_type,
 void exchange_reply_error(exchange_t *self, unsigned status, err_code_t code, const char *message);
 /* 413: the body is larger than the limit. size: of the body, as far as it is known. */
 void exchange_reply_too_large(exchange_t *self, unsigned long long size);
-/* 429: the client may come again then. */
+/* 429 with Retry-After. */
+void exchange_reply_later(exchange_t *self,
+                          const char *content_type,
+                          json_slice_t body,
+                          int64_t retry_after_ms);
+/* The same for too many operations. */
 void exchange_reply_rate_limited(exchange_t *self, int64_t retry_after_ms);
 /* Takes one operation of what the client may start; false after answering that it may not now. */
 bool exchange_take_operation(exchange_t *self);

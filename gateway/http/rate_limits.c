@@ -10,7 +10,7 @@
 #include "gateway/http/graphql_error.h"
 
 /* Who is forgotten begins anew, so this bounds nobody but those who share a set of the table. */
-enum { TABLE_ENTRIES = 64 * 1024 };
+enum { TABLE_ENTRIES = 64 * 1024, UNKNOWN_WAIT_MS = 1000 };
 
 static const int64_t SECOND_NS = 1000000000;
 
@@ -117,4 +117,19 @@ void rate_limits_write(buffer_t *out, int64_t retry_after_ms)
     graphql_error_write(out, err_code_name(ERR_RATE_LIMITED),
                         "too many operations, try again later",
                         (json_slice_t){.data = extensions, .size = (size_t)size});
+}
+
+int64_t rate_limits_read(json_slice_t response)
+{
+    json_slice_t data, error, extensions, value;
+    int64_t wait_ms = 0;
+    if (graphql_error_code(response) != ERR_RATE_LIMITED ||
+        (json_get(response, "data", &data) && json_kind(data) != JSON_NULL_VALUE))
+        return 0;
+    json_walk_t walk = json_walk(graphql_error_list(response));
+    if (json_walk_item(&walk, &error) && json_get(error, "extensions", &extensions) &&
+        json_get(extensions, "retryAfterMs", &value) && json_to_int64(value, &wait_ms) &&
+        wait_ms > 0)
+        return wait_ms;
+    return UNKNOWN_WAIT_MS;
 }

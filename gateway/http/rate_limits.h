@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/buffer.h"
+#include "common/json.h"
 #include "common/token_bucket.h"
 #include "gateway/auth/identity.h"
 
@@ -45,5 +46,9 @@ void rate_limits_charge(rate_limits_t *self, uint64_t address, int64_t operation
 
 /* Appends the response {"errors":[…]} with RATE_LIMITED and retryAfterMs. */
 void rate_limits_write(buffer_t *out, int64_t retry_after_ms);
+
+/* Of a whole response: was all of it refused by a service's limit (no data, and its first error is
+ * RATE_LIMITED)? Then in how many milliseconds it may be tried again, at least 1; else 0. */
+int64_t rate_limits_read(json_slice_t response);
 
 #endif

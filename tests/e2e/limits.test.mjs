@@ -81,8 +81,9 @@ describe('limits', () => {
     for (const name of [existing, handle('nobody')]) {
       const client = address();
       for (let i = 0; i < 5; i++) assert.equal(code(await signIn(name, 'wrong', client)), 'UNAUTHENTICATED');
-      const { errors, status } = await signIn(name, 'correct horse 1', client);
-      assert.equal(status, 200);
+      const { errors, status, headers } = await signIn(name, 'correct horse 1', client);
+      assert.equal(status, 429);
+      assert.equal(headers.get('retry-after'), '1');
       assert.equal(errors[0].extensions.code, 'RATE_LIMITED');
       assert.ok(errors[0].extensions.retryAfterMs > 0 && errors[0].extensions.retryAfterMs <= 1000);
       // A stranger's attempts lock nobody out.
