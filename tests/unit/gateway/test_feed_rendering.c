@@ -132,6 +132,7 @@ static int s_teardown(void **state)
     (void)state;
     for (int i = 0; i < READERS; i++)
         feed_unsubscribe(&s_readers[i].subscriber);
+    assert_int_equal(metric_value(s_feed->metrics.rendering), 0);
     feed_destroy(&s_feed);
     world_close();
     return 0;
