@@ -85,6 +85,7 @@ static void s_ask(void *arg)
         .identity = {.data = ""},
         .resume = {.data = ""},
         .deadline_ms = clock_unix_ms() + DEADLINE_MS,
+        .is_long_poll = true,
     };
     thread->call = services_call(self->services, &request, s_on_answer, thread);
     buffer_free(&args);

@@ -31,6 +31,7 @@ struct service_call {
     call_state_t state;
     bool may_repeat; /* it does no harm to execute it twice under its id */
     bool was_sent;   /* an instance that was lost may have executed it */
+    bool is_idle;    /* a long poll: counts for no instance's load */
     bus_verb_t verb;
     uint32_t heap_index;
     int64_t due_ms; /* when the heap gives it out: 50 ms before deadline_ms, or then */

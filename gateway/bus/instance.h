@@ -50,8 +50,8 @@ struct instance {
     const void *source; /* the resolver that found it, or NULL */
     list_t buffered;    /* calls */
     list_t sent;        /* calls */
-    size_t in_flight;
-    uint64_t order; /* of its incarnation's manifest: the newest wins */
+    size_t in_flight;   /* of them, without long polls */
+    uint64_t order;     /* of its incarnation's manifest: the newest wins */
     char order_incarnation[SERVICE_NAME_SIZE];
     uint8_t order_hash[MANIFEST_HASH_SIZE];
     uint64_t refused_at; /* the generation of manifests that its own collided with; 0: none */

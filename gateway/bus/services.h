@@ -95,6 +95,7 @@ typedef struct {
     const char *traceparent; /* or NULL */
     const char *client;      /* address of the client, or NULL (or ""): unknown */
     int64_t deadline_ms;     /* Unix time in milliseconds */
+    bool is_long_poll;       /* it waits for news: it is no load for who is asked */
 } service_request_t;
 
 /* ok: json is the result (not validated). Else code, message and extensions are the error

@@ -62,7 +62,7 @@ static void s_leave_instance(service_call_t *call)
 {
     if (call->instance == NULL)
         return;
-    call->instance->in_flight--;
+    call->instance->in_flight -= !call->is_idle;
     call->instance = NULL;
 }
 
@@ -210,7 +210,7 @@ static void s_dispatch(service_call_t *call)
     }
     call->state = CALL_BUFFERED;
     call->instance = instance;
-    instance->in_flight++;
+    instance->in_flight += !call->is_idle;
     instance_send(instance, call->record.data, call->record.size);
     list_append(&instance->buffered, &call->node); /* behind what that may have flushed */
 }
@@ -371,6 +371,7 @@ services_call(services_t *self, const service_request_t *request, service_answer
 {
     service_call_t *call =
         s_new_call(self, request->service, BUS_CALL, request->deadline_ms, fn, arg);
+    call->is_idle = request->is_long_poll;
     if (call->service != NULL)
         call->may_repeat = s_may_repeat(call->service, request);
     if (strlen(request->field) < FIELD_SIZE)

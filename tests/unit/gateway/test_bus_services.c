@@ -427,6 +427,48 @@ static void s_test_sister(void **state)
     assert_true(bus_id_equal(&id, &self->b.last_id)); /* the same id */
 }
 
+static void s_answer_all_but_polls(fake_service_t *self, const bus_record_t *record, buffer_t *out)
+{
+    static const char poll[] = "{\"field\":\"AUTH\"";
+    (void)self;
+    bus_record_t answer = *record;
+    answer.flags = BUS_FLAG_ANSWER;
+    if (strncmp(record->body, poll, sizeof poll - 1) != 0)
+        bus_record_write(out, &answer);
+}
+
+/* A call that waits for news is no load: the instance that holds it gets its share of the others.
+ */
+static void s_test_long_poll(void **state)
+{
+    fixture_t *self = *state;
+    result_t poll = {0}, result;
+    self->a.on_call = self->b.on_call = s_answer_all_but_polls;
+    s_open_a(self);
+    s_open_b(self);
+    s_start(self, true);
+    assert_true(turn_until(self->loop, s_has_two_up, self, 2000));
+    service_request_t request = {.service = "store",
+                                 .field = "AUTH",
+                                 .args = {"{}", 2},
+                                 .deadline_ms = clock_unix_ms() + 20000,
+                                 .is_long_poll = true};
+    service_call_t *call = services_call(self->services, &request, s_on_answer, &poll);
+    for (int i = 0; i < 10; i++) {
+        s_call(self, "Query.get", 2000, &result);
+        assert_true(turn_until(self->loop, s_is_answered, &result, 1000));
+        assert_true(result.ok);
+    }
+    assert_int_equal(self->a.calls + self->b.calls, 11);
+    assert_true(self->a.calls >= 5 && self->b.calls >= 5);
+    assert_false(poll.is_answered);
+    service_call_cancel(&call);
+    s_call(self, "Query.get", 2000, &result); /* and the count is right afterwards */
+    s_call(self, "Query.get", 2000, &poll);
+    assert_true(turn_until(self->loop, s_is_answered, &poll, 1000));
+    assert_true(self->a.calls >= 6 && self->b.calls >= 6);
+}
+
 static void s_fail_in_time(fake_service_t *self, const bus_record_t *record, buffer_t *out)
 {
     (void)self;
@@ -826,6 +868,7 @@ int main(void)
         BUS_TEST(s_test_ceiling),
         BUS_TEST(s_test_restart),
         BUS_TEST(s_test_sister),
+        BUS_TEST(s_test_long_poll),
         BUS_TEST(s_test_doubt),
         BUS_TEST(s_test_manifest_refused),
         BUS_TEST(s_test_collision),
