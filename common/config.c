@@ -58,6 +58,26 @@ s_set_word(const config_option_t *option, const char *source, const char *text, 
     return err_set(err, ERR_CONFIG, "%s: '%s' is none of %s", source, text, option->unit);
 }
 
+static void s_forget_list(const config_option_t *option)
+{
+    char **target = option->target;
+    free(*target);
+    *target = NULL;
+}
+
+static void s_append(const config_option_t *option, const char *text)
+{
+    char **target = option->target;
+    size_t size = *target != NULL ? strlen(*target) : 0;
+    char *list = realloc(*target, size + strlen(text) + 2);
+    if (list == NULL)
+        abort();
+    if (size > 0)
+        list[size++] = ';';
+    memcpy(list + size, text, strlen(text) + 1);
+    *target = list;
+}
+
 /* source is "--name" or the variable, for the error. */
 static err_code_t
 s_set(const config_option_t *option, const char *source, const char *text, err_t *err)
@@ -69,6 +89,9 @@ s_set(const config_option_t *option, const char *source, const char *text, err_t
         return s_set_flag(option, source, text, err);
     case CONFIG_WORD:
         return s_set_word(option, source, text, err);
+    case CONFIG_LIST:
+        s_append(option, text);
+        return ERR_OK;
     case CONFIG_STRING:
         break;
     }
@@ -81,6 +104,8 @@ static err_code_t s_read_environment(const config_option_t *option, err_t *err)
 {
     char variable[VARIABLE_SIZE];
     s_variable(option->name, variable);
+    if (option->type == CONFIG_LIST)
+        s_forget_list(option);
     if (option->fallback != NULL && s_set(option, variable, option->fallback, err) != ERR_OK)
         return ERR_CONFIG;
     const char *value = getenv(variable);
@@ -164,12 +189,25 @@ s_read_option(const config_option_t *options, int left, char **argv, int *used, 
     return s_set(option, source, argv[1], err);
 }
 
+/* A list on the command line takes the place of the variable's. */
+static void s_forget_lists(const config_option_t *options, int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        const config_option_t *option =
+            strncmp(argv[i], "--", 2) == 0 ? s_find(options, argv[i] + 2, strcspn(argv[i] + 2, "="))
+                                           : NULL;
+        if (option != NULL && option->type == CONFIG_LIST)
+            s_forget_list(option);
+    }
+}
+
 err_code_t config_read(
     const config_option_t *options, int argc, char **argv, char **rest, int *rest_count, err_t *err)
 {
     for (const config_option_t *option = options; option->name != NULL; option++)
         if (s_read_environment(option, err) != ERR_OK)
             return ERR_CONFIG;
+    s_forget_lists(options, argc, argv);
     *rest_count = 0;
     for (int i = 1; i < argc;) {
         if (strcmp(argv[i], "--") == 0) {

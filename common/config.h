@@ -8,7 +8,8 @@
 
 #include "common/err.h"
 
-typedef enum { CONFIG_STRING, CONFIG_WORD, CONFIG_INT, CONFIG_FLAG } config_type_t;
+/* A list may be given several times; its values are joined with semicolons. */
+typedef enum { CONFIG_STRING, CONFIG_LIST, CONFIG_WORD, CONFIG_INT, CONFIG_FLAG } config_type_t;
 
 typedef struct {
     const char *name; /* "call-timeout-ms"; the variable is PARLEY_CALL_TIMEOUT_MS */
@@ -21,11 +22,12 @@ typedef struct {
     bool env_only;        /* a secret: no option, since argv is public */
 } config_option_t;
 
-/* Reads environment and argv into the targets (strings stay borrowed from them). options ends with
- * a NULL name. A flag's variable is 1/true/yes/on or 0/false/no/off or empty. ERR_CONFIG with one
- * line that names option or variable and what is wrong ("--listen wants a value", "PARLEY_READERS:
- * 'x' is no number from 1 to 64", "unknown option --lisen, did you mean --listen?"). Arguments that
- * are no options are left in argv order in *rest (borrowed), their number in *rest_count. */
+/* Reads environment and argv into the targets (strings stay borrowed from them, but for lists,
+ * which are allocated for good). options ends with a NULL name. A flag's variable is 1/true/yes/on
+ * or 0/false/no/off or empty. ERR_CONFIG with one line that names option or variable and what is
+ * wrong ("--listen wants a value", "PARLEY_READERS: 'x' is no number from 1 to 64", "unknown option
+ * --lisen, did you mean --listen?"). Arguments that are no options are left in argv order in *rest
+ * (borrowed), their number in *rest_count. */
 err_code_t config_read(const config_option_t *options,
                        int argc,
                        char **argv,

@@ -85,6 +85,7 @@ static void s_test_the_first_error_stands(void **state)
 static const char *s_listen;
 static const char *s_secret;
 static const char *s_word;
+static char *s_list;
 static int64_t s_number;
 static bool s_flag;
 static const config_option_t s_options[] = {
@@ -105,6 +106,7 @@ static const config_option_t s_options[] = {
      .fallback = "json",
      .unit = "json|text"},
     {.name = "unit-flag", .type = CONFIG_FLAG, .target = &s_flag},
+    {.name = "unit-list", .type = CONFIG_LIST, .target = &s_list},
     {.name = "unit-secret", .type = CONFIG_STRING, .target = &s_secret, .env_only = true},
     {.name = NULL},
 };
@@ -168,6 +170,15 @@ static void s_test_config(void **state)
     assert_int_equal(CONFIG("a"), ERR_CONFIG);
     assert_string_equal(err.text, "PARLEY_UNIT_WORD: 'loud' is none of json|text");
     unsetenv("PARLEY_UNIT_WORD");
+
+    assert_int_equal(CONFIG("a"), ERR_OK);
+    assert_null(s_list);
+    setenv("PARLEY_UNIT_LIST", "x;y", 1);
+    assert_int_equal(CONFIG("a"), ERR_OK);
+    assert_string_equal(s_list, "x;y");
+    assert_int_equal(CONFIG("--unit-list", "b", "--unit-list=c,d"), ERR_OK);
+    assert_string_equal(s_list, "b;c,d");
+    unsetenv("PARLEY_UNIT_LIST");
 }
 
 static int s_scrapes;
