@@ -15,6 +15,7 @@
 #include "common/net.h"
 #include "gateway/auth/auth.h"
 #include "gateway/auth/follower.h"
+#include "gateway/auth/oidc.h"
 #include "gateway/bus/services.h"
 #include "gateway/commands.h"
 #include "gateway/feed/feed.h"
@@ -48,6 +49,7 @@ typedef struct {
     services_t *services;
     auth_t *auth;
     follower_t *follower;
+    oidc_t *oidc; /* NULL: there are no such issuers */
     feed_t *feed;
     runner_t *runner;
     realtime_t *realtime;
@@ -195,6 +197,7 @@ static void s_stop(gateway_t *self)
     feed_destroy(&self->feed);
     follower_destroy(&self->follower);
     services_destroy(&self->services);
+    oidc_destroy(&self->oidc);
     auth_destroy(&self->auth);
     gql_schema_unref(&self->next_schema);
     rate_limits_destroy(&self->rates);
@@ -325,6 +328,9 @@ static bool s_start(gateway_t *self, err_t *err)
     self->heap_trim = heap_trim_new(self->loop);
     self->drain_timer = loop_timer_new(self->loop, s_on_drain_tick, self);
     self->auth = auth_new(&(auth_options_t){.api_key = options->api_key});
+    if (options->oidc_issuers &&
+        !(self->oidc = oidc_new(self->loop, self->auth, options->oidc_issuers, err)))
+        return false;
     if (!s_start_bus(self, err))
         return false;
     runner_options_t runner = {

@@ -20,8 +20,10 @@ struct auth {
     token_cache_t *cache;
     uint64_t generation;
     uint64_t hits, misses;
-    identity_t *api_identity; /* NULL: API keys are not in use */
-    token_digest_t api_key;   /* by the cache's key */
+    identity_t *api_identity;                           /* NULL: API keys are not in use */
+    token_digest_t api_key;                             /* by the cache's key */
+    bool (*on_unknown_key)(void *arg, const char *iss); /* or NULL */
+    void *unknown_key_arg;
     ledger_t *ledgers[AUTH_ISSUERS_MAX];
     size_t ledger_count;
 };
@@ -82,6 +84,21 @@ static void s_forget_tokens(auth_t *self)
     self->generation++;
 }
 
+/* Puts the issuer into its place, which may be a new one, or another's that says less. */
+static void s_place(auth_t *self, size_t place, issuer_t *fresh)
+{
+    bool is_harmless = true; /* a first issuer, or one that only got keys */
+    if (place < self->issuer_count) {
+        is_harmless = issuer_keeps(fresh, self->issuers[place]);
+        issuer_destroy(&self->issuers[place]);
+    } else {
+        self->issuer_count++;
+    }
+    self->issuers[place] = fresh;
+    if (!is_harmless)
+        s_forget_tokens(self);
+}
+
 err_code_t auth_set_issuer(auth_t *self, const char *service, const json_t *spec, err_t *err)
 {
     size_t place = s_find_service(self, service);
@@ -96,24 +113,57 @@ err_code_t auth_set_issuer(auth_t *self, const char *service, const json_t *spec
     const issuer_t *namesake = s_find_iss(self, issuer_iss(fresh));
     if (namesake && strcmp(issuer_service(namesake), service) != 0) {
         issuer_destroy(&fresh);
-        return err_set(err, ERR_CONFIG, "service %.64s already issues tokens under the same iss",
+        return err_set(err, ERR_CONFIG, "%s%.64s already issues tokens under the same iss",
+                       *issuer_service(namesake) ? "service " : "an OpenID Connect issuer",
                        issuer_service(namesake));
     }
     if (place == AUTH_ISSUERS_MAX) {
         issuer_destroy(&fresh);
         return err_set(err, ERR_CONFIG, "more than %d issuers", (int)AUTH_ISSUERS_MAX);
     }
-    bool is_harmless = true; /* a first issuer, or one that only got keys */
-    if (place < self->issuer_count) {
-        is_harmless = issuer_keeps(fresh, self->issuers[place]);
-        issuer_destroy(&self->issuers[place]);
-    } else {
-        self->issuer_count++;
-    }
-    self->issuers[place] = fresh;
-    if (!is_harmless)
-        s_forget_tokens(self);
+    s_place(self, place, fresh);
     return ERR_OK;
+}
+
+/* ---- OpenID Connect issuers ---- */
+
+static size_t s_find_oidc(const auth_t *self, const char *iss)
+{
+    size_t i = 0;
+    while (i < self->issuer_count && (issuer_provider(self->issuers[i]) != IDENTITY_OIDC ||
+                                      strcmp(issuer_iss(self->issuers[i]), iss) != 0))
+        i++;
+    return i;
+}
+
+err_code_t auth_add_oidc(
+    auth_t *self, const char *iss, const char *audience, const char *handle_claim, err_t *err)
+{
+    if (s_find_iss(self, iss) || self->issuer_count == AUTH_ISSUERS_MAX)
+        return err_set(err, ERR_CONFIG, "issuer %.128s is named twice, or there are too many", iss);
+    s_place(self, self->issuer_count, issuer_new_oidc(iss, audience, handle_claim, NULL, err));
+    return ERR_OK;
+}
+
+err_code_t auth_set_oidc_keys(auth_t *self, const char *iss, const json_t *jwks, err_t *err)
+{
+    size_t place = s_find_oidc(self, iss);
+    err_t local = ERR_INIT;
+    if (place == self->issuer_count)
+        return err_set(err, ERR_CONFIG, "no such issuer");
+    const issuer_t *before = self->issuers[place];
+    issuer_t *fresh =
+        issuer_new_oidc(iss, issuer_client_id(before), issuer_handle_claim(before), jwks, &local);
+    if (!fresh)
+        return err_set(err, local.code, "%s", local.text);
+    s_place(self, place, fresh);
+    return ERR_OK;
+}
+
+void auth_on_unknown_key(auth_t *self, bool (*fn)(void *arg, const char *iss), void *arg)
+{
+    self->on_unknown_key = fn;
+    self->unknown_key_arg = arg;
 }
 
 bool auth_has_issuer(const auth_t *self)
@@ -212,6 +262,16 @@ const char *auth_objection(const auth_t *self, const identity_t *identity)
 
 /* ---- tokens ---- */
 
+/* May a key that is unknown be known soon? */
+static bool s_may_come(const auth_t *self, const issuer_t *issuer)
+{
+    if (issuer_provider(issuer) != IDENTITY_OIDC)
+        return false;
+    bool is_coming =
+        self->on_unknown_key && self->on_unknown_key(self->unknown_key_arg, issuer_iss(issuer));
+    return is_coming || issuer_key_count(issuer) == 0;
+}
+
 /* The issuer whose key signed the token, and that key; NULL and a reason. Nothing of the token is
  * believed before this says so. */
 static const issuer_t *
@@ -223,6 +283,8 @@ s_authenticate(const auth_t *self, const jws_t *jws, const verify_key_t **key_p,
     *key_p = key;
     if (!issuer)
         err_set(err, ERR_UNAUTHENTICATED, "the token is of an unknown issuer");
+    else if (!key && s_may_come(self, issuer))
+        err_set(err, ERR_UNAVAILABLE, "the keys of the token's issuer are not known yet");
     else if (!key)
         err_set(err, ERR_UNAUTHENTICATED, "the token is signed with an unknown key");
     else if (strcmp(jws->algorithm, verify_key_algorithm(key)) != 0)
@@ -244,9 +306,12 @@ s_verify(const auth_t *self, const char *token, size_t size, int64_t now_us, err
         return NULL;
     const verify_key_t *key;
     const issuer_t *issuer = s_authenticate(self, &jws, &key, err);
-    if (issuer && claims_check(jws.claims, issuer_client_id(issuer), now_us, err) == ERR_OK) {
+    bool is_oidc = issuer && issuer_provider(issuer) == IDENTITY_OIDC;
+    if (issuer && (is_oidc ? claims_check_oidc : claims_check)(jws.claims, issuer_client_id(issuer),
+                                                               now_us, err) == ERR_OK) {
         claims_source_t source = {.provider = issuer_provider(issuer),
-                                  .service = issuer_service(issuer),
+                                  .service = is_oidc ? NULL : issuer_service(issuer),
+                                  .handle_claim = issuer_handle_claim(issuer),
                                   .key = verify_key_print(key)};
         identity = claims_identity(jws.claims, &source, err);
     }

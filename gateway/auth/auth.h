@@ -43,6 +43,19 @@ void auth_destroy(auth_t **self_p);
  * broken or another service already issues under this iss; what was there before stays. */
 err_code_t auth_set_issuer(auth_t *self, const char *service, const json_t *issuer, err_t *err);
 
+/* ---- OpenID Connect issuers (oidc.h) ---- */
+
+/* Tokens of that iss are awaited: ERR_UNAVAILABLE until its keys are known. audience and
+ * handle_claim may be NULL. ERR_CONFIG if it is there already, or there are too many. */
+err_code_t auth_add_oidc(
+    auth_t *self, const char *iss, const char *audience, const char *handle_claim, err_t *err);
+/* Its keys, which take the place of those before. ERR_CONFIG with a sentence if it is no JWK set;
+ * what was there before stays. */
+err_code_t auth_set_oidc_keys(auth_t *self, const char *iss, const json_t *jwks, err_t *err);
+/* Who is told of a token of such an issuer with an unknown key: true if keys are being fetched, and
+ * the token is to come again (ERR_UNAVAILABLE). */
+void auth_on_unknown_key(auth_t *self, bool (*fn)(void *arg, const char *iss), void *arg);
+
 /* Are the keys of some issuer known? */
 bool auth_has_issuer(const auth_t *self);
 

@@ -47,16 +47,21 @@ static bool s_is(const json_t *value, const char *text)
     return json_is_string(value) && strcmp(json_string_value(value), text) == 0;
 }
 
+/* A string that is the text, or a list that has it. */
+static bool s_names(const json_t *claim, const char *text)
+{
+    for (size_t i = 0; i < json_array_size(claim); i++)
+        if (s_is(json_array_get(claim, i), text))
+            return true;
+    return s_is(claim, text);
+}
+
 static bool s_is_for(const json_t *claims, const char *client_id)
 {
     const json_t *claim = json_object_get(claims, "client_id");
     if (claim)
         return s_is(claim, client_id);
-    claim = json_object_get(claims, "aud"); /* a string or a list of them */
-    for (size_t i = 0; i < json_array_size(claim); i++)
-        if (s_is(json_array_get(claim, i), client_id))
-            return true;
-    return s_is(claim, client_id);
+    return s_names(json_object_get(claims, "aud"), client_id);
 }
 
 err_code_t claims_check(const json_t *claims, const char *client_id, int64_t now_us, err_t *err)
@@ -71,6 +76,17 @@ err_code_t claims_check(const json_t *claims, const char *client_id, int64_t now
     return ERR_OK;
 }
 
+err_code_t claims_check_oidc(const json_t *claims, const char *audience, int64_t now_us, err_t *err)
+{
+    if (s_check_times(claims, (double)now_us / 1e6, err) != ERR_OK)
+        return err->code;
+    if (audience && !s_names(json_object_get(claims, "aud"), audience) &&
+        !s_names(json_object_get(claims, "azp"), audience) &&
+        !s_names(json_object_get(claims, "client_id"), audience))
+        return err_set(err, ERR_UNAUTHENTICATED, "the token is for another audience");
+    return ERR_OK;
+}
+
 /* A string of sensible length, or NULL. */
 static const char *s_name(const json_t *claims, const char *name)
 {
@@ -79,12 +95,24 @@ static const char *s_name(const json_t *claims, const char *name)
     return size > 0 && size <= NAME_MAX_BYTES ? json_string_value(claim) : NULL;
 }
 
+/* The first of the claims that is there; a handle claim that was chosen stands alone. */
+static const char *s_handle(const json_t *claims, const claims_source_t *source)
+{
+    static const char *const pool[] = {"username", "cognito:username", NULL};
+    static const char *const oidc[] = {"preferred_username", "email", "sub", NULL};
+    const char *handle = NULL;
+    if (source->handle_claim)
+        return s_name(claims, source->handle_claim);
+    for (const char *const *name = source->provider == IDENTITY_OIDC ? oidc : pool;
+         *name && !handle; name++)
+        handle = s_name(claims, *name);
+    return handle;
+}
+
 identity_t *claims_identity(const json_t *claims, const claims_source_t *source, err_t *err)
 {
     const char *sub = s_name(claims, "sub");
-    const char *handle = s_name(claims, "username");
-    if (!handle)
-        handle = s_name(claims, "cognito:username");
+    const char *handle = s_handle(claims, source);
     if (!sub || !handle) {
         err_set(err, ERR_UNAUTHENTICATED, "the token names no user");
         return NULL;

@@ -17,11 +17,18 @@ err_code_t claims_check(const json_t *claims, const char *client_id, int64_t now
 /* Who vouched for a token. */
 typedef struct {
     identity_provider_t provider;
-    const char *service; /* who issued it, or NULL */
-    uint64_t key;        /* verify_key_print */
+    const char *service;      /* who issued it, or NULL */
+    const char *handle_claim; /* names the handle; NULL: the usual ones */
+    uint64_t key;             /* verify_key_print */
 } claims_source_t;
 
-/* Whom the token names: sub, username (or cognito:username), cognito:groups; with the claims that
+/* The same for a token of an OpenID Connect issuer: aud, or azp or client_id, must name the
+ * audience (NULL: any); ID tokens are taken too. */
+err_code_t
+claims_check_oidc(const json_t *claims, const char *audience, int64_t now_us, err_t *err);
+
+/* Whom the token names: sub; username or cognito:username (or, of an OpenID Connect issuer,
+ * preferred_username, email or sub), or the handle claim; cognito:groups; with the claims that
  * are none of these. NULL and ERR_UNAUTHENTICATED if it names nobody. The claims must have passed
  * claims_check. */
 identity_t *claims_identity(const json_t *claims, const claims_source_t *source, err_t *err);

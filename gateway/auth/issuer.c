@@ -1,5 +1,6 @@
 #include "gateway/auth/issuer.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,8 @@ struct issuer {
     json_t *spec; /* as announced; owns the strings below */
     const char *iss;
     const char *client_id;
+    identity_provider_t provider;
+    const char *handle_claim;
     verify_key_t *keys[AUTH_KEYS_PER_ISSUER];
     size_t key_count;
 };
@@ -56,6 +59,33 @@ issuer_t *issuer_new(const char *service, const json_t *spec, err_t *err)
     return self;
 }
 
+issuer_t *issuer_new_oidc(
+    const char *iss, const char *audience, const char *handle_claim, const json_t *jwks, err_t *err)
+{
+    issuer_t *self = calloc(1, sizeof *self);
+    if (!self || !(self->service = strdup("")))
+        abort();
+    self->provider = IDENTITY_OIDC;
+    self->spec = json_pack("{s:s, s:s*, s:s*, s:O*}", "iss", iss, "clientId", audience, "handle",
+                           handle_claim, "jwks", (json_t *)(uintptr_t)jwks);
+    if (!self->spec)
+        abort();
+    self->iss = json_string_value(json_object_get(self->spec, "iss"));
+    self->client_id = json_string_value(json_object_get(self->spec, "clientId"));
+    self->handle_claim = json_string_value(json_object_get(self->spec, "handle"));
+    const json_t *keys = json_object_get(jwks, "keys");
+    if (jwks && !json_is_array(keys)) {
+        err_set(err, ERR_CONFIG, "its answer is no set of keys");
+        issuer_destroy(&self);
+        return NULL;
+    }
+    for (size_t i = 0; i < json_array_size(keys) && self->key_count < AUTH_KEYS_PER_ISSUER; i++) {
+        err_t broken = ERR_INIT;
+        s_add_key(self, json_array_get(keys, i), &broken);
+    }
+    return self;
+}
+
 void issuer_destroy(issuer_t **self_p)
 {
     issuer_t *self = *self_p;
@@ -84,10 +114,14 @@ const char *issuer_client_id(const issuer_t *self)
     return self->client_id;
 }
 
+const char *issuer_handle_claim(const issuer_t *self)
+{
+    return self->handle_claim;
+}
+
 identity_provider_t issuer_provider(const issuer_t *self)
 {
-    (void)self; /* all that services announce are user pools */
-    return IDENTITY_USER_POOL;
+    return self->provider;
 }
 
 const verify_key_t *issuer_key(const issuer_t *self, const char *kid)
@@ -128,9 +162,14 @@ static const json_t *s_jwk(const issuer_t *self, const char *kid)
     return NULL;
 }
 
+static bool s_is_same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
 bool issuer_keeps(const issuer_t *self, const issuer_t *before)
 {
-    if (strcmp(self->iss, before->iss) != 0 || strcmp(self->client_id, before->client_id) != 0)
+    if (strcmp(self->iss, before->iss) != 0 || !s_is_same(self->client_id, before->client_id))
         return false;
     for (size_t i = 0; i < before->key_count; i++) {
         const char *kid = verify_key_kid(before->keys[i]);

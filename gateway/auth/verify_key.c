@@ -5,6 +5,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/param_build.h>
+#include <openssl/rsa.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,6 +158,22 @@ static bool s_check_rs256(
            s_check_der(key, EVP_sha256(), data, data_size, signature, size);
 }
 
+/* RFC 7518 3.5: MGF1 with the same hash, a salt as long as the hash. */
+static bool s_check_ps256(
+    EVP_PKEY *key, const void *data, size_t data_size, const uint8_t *signature, size_t size)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *parameters = NULL;
+    bool ok = context && size == (size_t)EVP_PKEY_get_size(key) &&
+              EVP_DigestVerifyInit(context, &parameters, EVP_sha256(), NULL, key) == 1 &&
+              EVP_PKEY_CTX_set_rsa_padding(parameters, RSA_PKCS1_PSS_PADDING) == 1 &&
+              EVP_PKEY_CTX_set_rsa_pss_saltlen(parameters, RSA_PSS_SALTLEN_DIGEST) == 1 &&
+              EVP_DigestVerify(context, signature, size, data, data_size) == 1;
+    EVP_MD_CTX_free(context);
+    ERR_clear_error();
+    return ok;
+}
+
 static bool s_check_eddsa(
     EVP_PKEY *key, const void *data, size_t data_size, const uint8_t *signature, size_t size)
 {
@@ -169,6 +186,7 @@ static bool s_check_eddsa(
 static const kind_t s_kinds[] = {
     {"EC", "P-256", "ES256", s_make_p256, s_check_es256},
     {"RSA", NULL, "RS256", s_make_rsa, s_check_rs256},
+    {"RSA", NULL, "PS256", s_make_rsa, s_check_ps256},
     {"OKP", "Ed25519", "EdDSA", s_make_ed25519, s_check_eddsa},
 };
 

@@ -4,7 +4,7 @@
  * A key has exactly one algorithm (RFC 8725 3.1), which its type decides:
  *
  *     kty EC, crv P-256     ES256 (RFC 7518 3.4)
- *     kty RSA               RS256 (RFC 7518 3.3), 2048 to 8192 bits
+ *     kty RSA               RS256 (RFC 7518 3.3), 2048 to 8192 bits; PS256 (3.5) if its alg says so
  *     kty OKP, crv Ed25519  EdDSA (RFC 8037 3.1)
  *
  * Signatures are checked by OpenSSL on a key that was parsed once. libjwt 1.10 parses the PEM again
@@ -33,7 +33,7 @@ void verify_key_destroy(verify_key_t **self_p);
 const char *verify_key_kid(const verify_key_t *self);
 /* A number that two keys have in common only if they are the same; never 0. */
 uint64_t verify_key_print(const verify_key_t *self);
-/* "ES256", "RS256" or "EdDSA". */
+/* "ES256", "RS256", "PS256" or "EdDSA". */
 const char *verify_key_algorithm(const verify_key_t *self);
 
 /* Is this the key's signature of the data, in the form that a JWS has it? */

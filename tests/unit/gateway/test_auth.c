@@ -297,6 +297,17 @@ static void test_other_key_types(void **state)
     s_refuse(auth, s_craft("{\"alg\":\"RS256\",\"kid\":\"r\"}", s_claims(NULL), s_rsa_key), "key");
     s_refuse(auth, s_craft("{\"alg\":\"RS256\",\"kid\":\"k1\"}", s_claims(NULL), s_rsa_key), "alg");
     s_refuse(auth, s_craft("{\"alg\":\"EdDSA\",\"kid\":\"r\"}", s_claims(claims), s_ed_key), "alg");
+    /* A key for PSS takes no other padding, whatever the header says. */
+    json_t *pss = s_jwk(s_rsa_key, "p");
+    json_object_set_new(pss, "alg", json_string("PS256"));
+    issuer = s_issuer("https://pss/", pss, NULL);
+    assert_int_equal(auth_set_issuer(auth, "pss", issuer, &err), ERR_OK);
+    json_decref(issuer);
+    claims = "{\"iss\":\"https://pss/\"}";
+    s_refuse(auth, s_craft("{\"alg\":\"RS256\",\"kid\":\"p\"}", s_claims(claims), s_rsa_key),
+             "alg");
+    s_refuse(auth, s_craft("{\"alg\":\"PS256\",\"kid\":\"p\"}", s_claims(claims), s_rsa_key),
+             "signature");
     auth_destroy(&auth);
 }
 
