@@ -66,10 +66,16 @@ bool log_format_parse(const char *name, log_format_t *format)
 /* Nothing in it that JSON would escape, and nothing that may be no UTF-8. */
 static bool s_is_plain(const char *text, size_t size)
 {
-    bool plain = true;
-    for (size_t i = 0; i < size; i++)
-        plain &= text[i] >= 0x20 && text[i] < 0x7F && text[i] != '"' && text[i] != '\\';
-    return plain;
+    const uint64_t each = 0x0101010101010101u, high = each << 7;
+    uint64_t bad = 0;
+    for (; size > 0; text += size < 8 ? size : 8, size -= size < 8 ? size : 8) {
+        uint64_t bytes = each * ' ';
+        memcpy(&bytes, text, size < 8 ? size : 8);
+        uint64_t quote = bytes ^ each * '"', backslash = bytes ^ each * '\\';
+        /* A byte below n: its high bit is set after taking n away, and was not set before. */
+        bad |= bytes | (bytes - each * ' ') | (quote - each) | (backslash - each) | (bytes + each);
+    }
+    return !(bad & high);
 }
 
 static void s_put_quoted(buffer_t *out, const char *text, size_t size)

@@ -14,6 +14,7 @@
 #include "common/clock.h"
 #include "common/config.h"
 #include "common/err.h"
+#include "common/json.h"
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/net.h"
@@ -324,6 +325,34 @@ static void s_test_log_lines(void **state)
     assert_non_null(strstr(last, "third"));
 }
 
+/* Whatever byte a value has, wherever: the line is JSON, and tells the value. */
+static void s_test_log_bytes(void **state)
+{
+    (void)state;
+    int ends[2], real = dup(STDERR_FILENO);
+    size_t wrong = 0;
+    assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+    dup2(ends[1], STDERR_FILENO);
+    log_init("unit", NULL, LOG_LEVEL_INFO, LOG_FORMAT_JSON);
+    for (int byte = 1; byte < 256; byte++) {
+        for (size_t at = 0; at < 17; at++) {
+            char value[18] = "abcdefghijklmnopq", plain[32];
+            value[at] = (char)byte;
+            log_info("m", log_str("v", value), LOG_END);
+            const char *line = s_read_log(ends[0]);
+            bool as_it_is = byte >= 0x20 && byte < 0x80 && byte != '"' && byte != '\\';
+            snprintf(plain, sizeof plain, "\"v\":\"%s\"", value);
+            wrong += !json_validate(line, strlen(line), 8, NULL) ||
+                     (strstr(line, plain) != NULL) != as_it_is;
+        }
+    }
+    dup2(real, STDERR_FILENO);
+    close(real);
+    close(ends[0]);
+    close(ends[1]);
+    assert_int_equal(wrong, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -334,6 +363,7 @@ int main(void)
         cmocka_unit_test(s_test_metrics),
         cmocka_unit_test(s_test_net),
         cmocka_unit_test(s_test_log_lines),
+        cmocka_unit_test(s_test_log_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
