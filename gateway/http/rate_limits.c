@@ -17,6 +17,7 @@ static const int64_t SECOND_NS = 1000000000;
 struct rate_limits {
     token_rate_t connection, handle, address;
     token_table_t *handles, *addresses;
+    int64_t now_ns; /* of the last operation: its two questions come one right after the other */
     metric_t *by_connection, *by_handle, *by_address;
 };
 
@@ -61,9 +62,9 @@ void rate_limits_destroy(rate_limits_t **self_p)
     *self_p = NULL;
 }
 
-static int64_t s_take(token_rate_t rate, token_bucket_t *bucket, metric_t *refused)
+static int64_t s_take(token_rate_t rate, token_bucket_t *bucket, int64_t now_ns, metric_t *refused)
 {
-    int64_t late_ns = token_take(rate, bucket, clock_mono_us() * 1000);
+    int64_t late_ns = token_take(rate, bucket, now_ns);
     if (!late_ns)
         return 0;
     metric_inc(refused);
@@ -75,11 +76,12 @@ int64_t rate_limits_take(rate_limits_t *self, uint64_t address, rate_connection_
     int64_t wait_ms = 0;
     if (!self)
         return 0;
+    self->now_ns = clock_mono_us() * 1000;
     if (connection && self->connection.interval_ns)
-        wait_ms = s_take(self->connection, &connection->bucket, self->by_connection);
+        wait_ms = s_take(self->connection, &connection->bucket, self->now_ns, self->by_connection);
     if (!wait_ms && self->address.interval_ns)
-        wait_ms =
-            s_take(self->address, token_table_find(self->addresses, address), self->by_address);
+        wait_ms = s_take(self->address, token_table_find(self->addresses, address), self->now_ns,
+                         self->by_address);
     return wait_ms;
 }
 
@@ -91,7 +93,7 @@ int64_t rate_limits_take_handle(rate_limits_t *self, const identity_t *identity)
     if (!who || !*who)
         who = identity_handle(identity);
     token_bucket_t *bucket = token_table_find(self->handles, key_of(who, strlen(who)));
-    return s_take(self->handle, bucket, self->by_handle);
+    return s_take(self->handle, bucket, self->now_ns, self->by_handle);
 }
 
 int64_t rate_limits_look(rate_limits_t *self, uint64_t address)
@@ -99,7 +101,7 @@ int64_t rate_limits_look(rate_limits_t *self, uint64_t address)
     if (!self || !self->address.interval_ns)
         return 0;
     token_bucket_t copy = *token_table_find(self->addresses, address);
-    return s_take(self->address, &copy, self->by_address);
+    return s_take(self->address, &copy, clock_mono_us() * 1000, self->by_address);
 }
 
 void rate_limits_charge(rate_limits_t *self, uint64_t address, int64_t operations)

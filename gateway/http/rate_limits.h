@@ -37,7 +37,7 @@ void rate_limits_destroy(rate_limits_t **self_p);
 /* An operation is to start, nobody has looked at its credential yet. 0, or in how many milliseconds
  * it may be tried again (counted in parley_rate_limited_total). */
 int64_t rate_limits_take(rate_limits_t *self, uint64_t address, rate_connection_t *connection);
-/* The same, by whose it is; identity may be NULL. */
+/* The same right after it, by whose it is; identity may be NULL. */
 int64_t rate_limits_take_handle(rate_limits_t *self, const identity_t *identity);
 /* Has the address no operation left? Nothing is taken: 0, or milliseconds as above. */
 int64_t rate_limits_look(rate_limits_t *self, uint64_t address);
