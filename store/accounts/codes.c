@@ -13,11 +13,10 @@ err_code_t codes_init(codes_t *self, const master_key_t *master, const char *fix
     master_key_derive(master, SUBKEY_CODES, self->key);
     if (!fixed)
         return ERR_OK;
-    size_t size = strlen(fixed);
-    for (size_t i = 0; i < size; i++)
-        if (fixed[i] <= ' ' || fixed[i] > '~')
-            size = CODE_BYTES_MAX + 1;
-    if (size > CODE_BYTES_MAX)
+    size_t size = 0;
+    while (fixed[size] > ' ' && fixed[size] <= '~')
+        size++;
+    if (fixed[size] != '\0' || size > CODE_BYTES_MAX)
         return err_set(err, ERR_CONFIG,
                        "PARLEY_FIXED_CODE must have at most %d visible ASCII characters",
                        CODE_BYTES_MAX);
