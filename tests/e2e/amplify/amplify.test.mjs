@@ -1,4 +1,5 @@
-// AWS Amplify 6 in a real browser, configured as README.md says.
+// AWS Amplify 6 in a real browser, configured as README.md says, on two stores: challenges and codes of one are answered by
+// the other.
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import path from 'node:path';
@@ -22,7 +23,7 @@ let browser;
 let web;
 const complaints = [];
 before(async () => {
-  system = await startSystem({ storeEnv: { PARLEY_FIXED_CODE: CODE } });
+  system = await startSystem({ stores: 2, storeEnv: { PARLEY_FIXED_CODE: CODE } });
   tls = await startTls(system);
   browser = await launch();
   const readme = fs.readFileSync(path.join(ROOT, 'README.md'), 'utf8');
@@ -65,6 +66,12 @@ async function live(page, room) {
     await create(page, 'probe', room);
     return page.evaluate(() => app.got.length > 0);
   }, { everyMs: 100 });
+}
+
+async function answered(operation) {
+  let count = 0;
+  for (const store of system.stores) count += metricSum(await metrics(store), 'parley_cognito_requests_total', `operation="${operation}"`, 'outcome="ok"');
+  return count;
 }
 
 test('a fixed code is warned about', () => {
@@ -151,9 +158,9 @@ test('two browsers chat, one is loaded again, its token expires, and it signs ou
     await app.auth.signOut();
   });
   assert.equal(await first.evaluate(() => app.auth.getCurrentUser().catch((error) => error.name)), 'UserUnAuthenticatedException');
-  assert.ok(metricSum(await metrics(system.stores[0]), 'parley_cognito_requests_total', 'operation="RevokeToken"', 'outcome="ok"') >= 1);
+  assert.ok((await answered('RevokeToken')) >= 1);
   await second.evaluate(() => app.auth.signOut({ global: true }));
-  assert.ok(metricSum(await metrics(system.stores[0]), 'parley_cognito_requests_total', 'operation="GlobalSignOut"', 'outcome="ok"') >= 1);
+  assert.equal(await answered('GlobalSignOut'), 1);
 });
 
 test('a changed and a forgotten password, attributes, and an account that is deleted', async () => {
