@@ -492,6 +492,8 @@ static int s_command(int count, char **words)
         return s_complain("--database-url (or PARLEY_DATABASE_URL) is needed");
     const admin_options_t admin = {.database_url = s_options.database_url,
                                    .keys_dir = s_options.keys,
+                                   .pool_id = s_options.pool_id,
+                                   .no_srp = s_options.no_srp,
                                    .name = s_options.name,
                                    .rights = s_options.rights,
                                    .expires = s_options.expires,

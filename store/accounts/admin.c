@@ -8,9 +8,10 @@
 
 #include "common/err.h"
 #include "store/accounts/account_rules.h"
-#include "store/accounts/hasher.h"
 #include "store/accounts/keyring.h"
 #include "store/accounts/master_key.h"
+#include "store/accounts/password_work.h"
+#include "store/accounts/srp_secrets.h"
 
 enum {
     EXIT_USAGE = 2,
@@ -19,8 +20,8 @@ enum {
     KEY_TEXT_SIZE = 64,
     HASH_TEXT_SIZE = 72,
     PASSWORD_BYTES = 15,
-    OPS_LIMIT = 2, /* as hasher.c has it */
-    MEMORY_LIMIT_BYTES = 19 * 1024 * 1024,
+    PASSWORD_TEXT_SIZE = 32,
+    SEALED_VERIFIER_TEXT_SIZE = 2 * SRP_SEALED_SIZE + 3,
     SEALED_TEXT_SIZE = 2 * SEALED_KEY_MAX + 3,
 };
 
@@ -239,23 +240,86 @@ static int s_disable(const admin_options_t *options, const char *handle)
                          NULL, "disabled");
 }
 
-/* A password that nobody knows yet; printed once. */
-static int s_reset(const admin_options_t *options, const char *handle)
+/* A password that nobody knows yet. */
+static void s_make_password(char password[PASSWORD_TEXT_SIZE])
 {
     uint8_t bytes[PASSWORD_BYTES];
-    char password[64] = "a1", hash[PASSWORD_HASH_SIZE], done[128];
     randombytes_buf(bytes, sizeof bytes);
-    sodium_bin2base64(password + 2, sizeof password - 2, bytes, sizeof bytes,
+    memcpy(password, "a1", 2);
+    sodium_bin2base64(password + 2, PASSWORD_TEXT_SIZE - 2, bytes, sizeof bytes,
                       sodium_base64_VARIANT_URLSAFE_NO_PADDING);
-    if (crypto_pwhash_str(hash, password, strlen(password), OPS_LIMIT, (size_t)MEMORY_LIMIT_BYTES))
+}
+
+/* Fills in what is stored of a password; without the master key, or without SRP, no verifier. */
+static int s_compute(const admin_options_t *options,
+                     const char *account,
+                     new_password_t *work,
+                     char sealed_text[SEALED_VERIFIER_TEXT_SIZE])
+{
+    err_t err = ERR_INIT;
+    srp_keys_t keys;
+    parley_uuid_t id;
+    uint8_t sealed[SRP_SEALED_SIZE];
+    work->wants_hash = true;
+    work->wants_verifier = options->keys_dir && !options->no_srp;
+    if (work->wants_verifier) {
+        master_key_t *master = master_key_read(options->keys_dir, &err);
+        if (!master)
+            return s_complain(err.text);
+        srp_keys_derive(master, &keys);
+        master_key_destroy(&master);
+        srp_salt(&keys, work->user, work->salt);
+    }
+    if (!new_password_compute(work))
         return s_complain("there is no memory for hashing a password");
-    snprintf(done, sizeof done, "the password is now %s", password);
-    return s_change_user(
-        options, handle,
-        "WITH a AS (UPDATE accounts SET password_hash = $2, srp_verifier = NULL" BY_HANDLE
-        " RETURNING id, handle)"
-        " SELECT handle, account_end_sessions(id, 'reset') FROM a",
-        hash, done);
+    if (work->wants_verifier && uuid_parse_text(account, strlen(account), &id)) {
+        srp_seal_verifier(&keys, &id, work->verifier, sealed);
+        memcpy(sealed_text, "\\x", 2);
+        sodium_bin2hex(sealed_text + 2, SEALED_VERIFIER_TEXT_SIZE - 2, sealed, sizeof sealed);
+    }
+    sodium_memzero(&keys, sizeof keys);
+    return EXIT_SUCCESS;
+}
+
+static int s_set_password(const admin_options_t *options, PGconn *conn, const PGresult *account)
+{
+    static const char sql[] =
+        "WITH a AS (UPDATE accounts SET password_hash = $2, srp_verifier = $3::bytea"
+        " WHERE id = $1::uuid RETURNING id) SELECT account_end_sessions(id, 'reset') FROM a";
+    char password[PASSWORD_TEXT_SIZE], sealed[SEALED_VERIFIER_TEXT_SIZE] = "";
+    const char *id = PQgetvalue(account, 0, 0), *underscore = strchr(options->pool_id, '_');
+    s_make_password(password);
+    new_password_t *work = new_password_new(underscore ? underscore + 1 : options->pool_id,
+                                            PQgetvalue(account, 0, 1), password, strlen(password));
+    int status = s_compute(options, id, work, sealed);
+    const char *params[] = {id, work->hash, *sealed ? sealed : NULL};
+    PGresult *done = status == EXIT_SUCCESS ? s_query(conn, sql, 3, params) : NULL;
+    if (done)
+        printf("%s: the password is now %s\n", PQgetvalue(account, 0, 2), password);
+    status = done ? EXIT_SUCCESS : EXIT_FAILURE;
+    PQclear(done);
+    new_password_free(work);
+    sodium_memzero(password, sizeof password);
+    return status;
+}
+
+static int s_reset(const admin_options_t *options, const char *handle)
+{
+    char folded[HANDLE_FOLDED_SIZE];
+    account_fold(handle, strlen(handle), folded);
+    PGconn *conn = s_connect(options);
+    PGresult *account =
+        conn ? s_query(conn, "SELECT id::text, handle_key, handle FROM accounts" BY_HANDLE, 1,
+                       (const char *const[]){folded})
+             : NULL;
+    int status = EXIT_FAILURE;
+    if (account && PQntuples(account) == 0)
+        s_complain("there is no account with that handle");
+    else if (account)
+        status = s_set_password(options, conn, account);
+    PQclear(account);
+    PQfinish(conn);
+    return status;
 }
 
 static bool s_is_group(const char *name)

@@ -9,11 +9,14 @@
 
 typedef struct {
     const char *database_url;
-    const char *keys_dir; /* holds master.key, for rotate-key; else NULL will do */
-    const char *name;     /* of apikey create */
-    const char *rights;   /* "read" or "write" */
-    const char *expires;  /* "30d", "2027-01-31", "never"; NULL: never */
-    bool as_json;         /* print JSON instead of a table */
+    const char *keys_dir; /* holds master.key: for rotate-key, and for user reset if SRP is in use;
+                             else NULL will do */
+    const char *pool_id;
+    bool no_srp;         /* no SRP verifiers are kept */
+    const char *name;    /* of apikey create */
+    const char *rights;  /* "read" or "write" */
+    const char *expires; /* "30d", "2027-01-31", "never"; NULL: never */
+    bool as_json;        /* print JSON instead of a table */
 } admin_options_t;
 
 /* create, list, revoke NAME-OR-ID */

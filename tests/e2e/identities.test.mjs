@@ -5,6 +5,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import WebSocket from 'ws';
+import * as cognito from './harness/cognito.mjs';
 import { create, CREATE, data, handle, post, signUp, subscribe, subscribeLive, wsClient } from './harness/client.mjs';
 import { BIN, Process, startSystem, until } from './harness/system.mjs';
 
@@ -212,6 +213,19 @@ describe('sessions that end', () => {
     for (const gateway of system.gateways) assert.equal(await status(gateway.url, { token: other }), 200);
   });
 
+  test("Cognito's GlobalSignOut and RevokeToken do so, too; its tokens carry groups", async () => {
+    const { handle: name } = await signUp(system.url);
+    admin('user', 'group', 'add', name, 'staff');
+    for (const end of ['GlobalSignOut', 'RevokeToken']) {
+      const { AccessToken, IdToken, RefreshToken } = await cognito.signInByPassword(system.url, name);
+      for (const token of [AccessToken, IdToken]) assert.deepEqual(claims(token)['cognito:groups'], ['staff']);
+      const ended = await watchers({ Authorization: AccessToken }, handle('room'));
+      await cognito.call(system.url, end, end === 'RevokeToken' ? { ClientId: cognito.CLIENT, Token: RefreshToken } : { AccessToken });
+      await endedPromptly(ended);
+      await everywhere('the token to be refused', async (url) => (await status(url, { token: AccessToken })) === 401);
+    }
+  });
+
   test('a user who is disabled is out everywhere and does not come in again, until enabled', async () => {
     const { handle: name, token, refreshToken } = await signUp(system.url);
     const ended = await watchers({ Authorization: token }, handle('room'));
@@ -295,6 +309,9 @@ describe('the administrator', () => {
     await assert.rejects(signIn(name), /wrong handle or password/);
     const { signIn: session } = await data(system.url, { query: 'mutation ($h: String!, $p: String!) { signIn(handle: $h, password: $p) { token } }', variables: { h: name, p: password } });
     assert.equal(await status(system.url, { token: session.token }), 200);
+    // with the master key, for SRP too
+    const [, next] = /the password is now (\S+)/.exec(admin('user', 'reset', name, '--keys', path.join(system.keys, 'store')));
+    assert.equal(await status(system.url, { token: (await cognito.signInBySrp(system.url, name, next)).AccessToken }), 200);
   });
 
   test('rotates the signing key, and nobody notices', async () => {
