@@ -24,10 +24,14 @@ test(`${subscribers} subscribers, 5 % stop reading for ${stallS} s`, { timeout: 
     const dialed = await farm.tell('dial', gateway.port, subscribers);
     assert.equal(dialed.live, subscribers);
     let head = 1;
-    // What the room may keep in memory, it keeps from now on.
-    await burst(system.url, token, room, RING_EVENTS + 100, size);
-    head += RING_EVENTS + 100;
-    assert.equal((await farm.tell('await', head, 30)).reached, subscribers);
+    // A rehearsal: what the room may keep in memory, for those that follow and for those that catch up, it keeps from now on.
+    await farm.tell('stall', EVERY);
+    for (let i = 0; i < 2; i++) {
+      await burst(system.url, token, room, RING_EVENTS + 100, size);
+      head += RING_EVENTS + 100;
+    }
+    await farm.tell('stall', 0);
+    assert.equal((await farm.tell('await', head, 60)).reached, subscribers);
 
     const load = steadyLoad(system.url, token, room, { perSecond, size });
     await sleep(1000);
@@ -67,7 +71,8 @@ test(`${subscribers} subscribers, 5 % stop reading for ${stallS} s`, { timeout: 
     for (const name of ['wrong', 'refused']) assert.equal(all[name], 0, name);
     assert.equal(all.open, subscribers, 'nobody was thrown out');
     assert.ok(pages > 0 && pages <= subscribers / EVERY, `${pages} replays: pages are shared`);
-    assert.ok(highest <= before * 1.1 && after <= before * 1.1, `resident: ${before} MB, then ${highest} and ${after} MB`);
+    const limit = before * (IS_FULL ? 1.1 : 1.2); // a sanitizer's own memory wavers
+    assert.ok(highest <= limit && after <= limit, `resident: ${before} MB, then ${highest} and ${after} MB`);
     // On a machine that tests share, a few late ones prove nothing: there it is the usual ones that count.
     const [share, slackMs] = IS_FULL ? ['p99Ms', 50] : ['p50Ms', 100];
     assert.ok(stalled[share] <= calm[share] * 1.5 + slackMs, `${share}: ${calm[share]}, then ${stalled[share]}`);
