@@ -36,5 +36,6 @@ const server = createServer(async (request, response) => {
   response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(result) }).end(result);
 });
 const sockets = new WebSocketServer({ server, path: '/graphql', perMessageDeflate: false });
-useServer({ schema, roots, onConnect: ({ connectionParams }) => Boolean(handleOf(connectionParams?.Authorization)) }, sockets);
+// many connect at once: whoever is late to be read must not be closed
+useServer({ schema, roots, connectionInitWaitTimeout: 60_000, onConnect: ({ connectionParams }) => Boolean(handleOf(connectionParams?.Authorization)) }, sockets);
 server.listen({ port, host: '127.0.0.1', backlog: 4096 });
