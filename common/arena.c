@@ -42,6 +42,7 @@ static block_t *s_block_new(size_t capacity)
     return block;
 }
 
+/* With a sanitizer from the heap: only there it sees leaks and late uses. */
 #ifdef HAS_SANITIZER
 static arena_t *s_take(void)
 {

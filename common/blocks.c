@@ -3,10 +3,9 @@
 #include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <sys/mman.h>
 
 #include "common/list.h"
+#include "common/pages.h"
 
 enum {
     BLOCKS = 64, /* of a slab; the first holds its head */
@@ -27,17 +26,7 @@ static _Thread_local bool s_has_spare; /* one of the open slabs is wholly free *
 
 static slab_t *s_slab_new(void)
 {
-    /* Twice as much holds an aligned slab; what lies around it is given back. */
-    char *memory = mmap(NULL, 2 * (size_t)SLAB_BYTES, PROT_READ | PROT_WRITE,
-                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED)
-        abort();
-    size_t before = (SLAB_BYTES - (uintptr_t)memory % SLAB_BYTES) % SLAB_BYTES;
-    if (before > 0)
-        munmap(memory, before);
-    if (before < SLAB_BYTES)
-        munmap(memory + before + SLAB_BYTES, SLAB_BYTES - before);
-    slab_t *slab = (slab_t *)(void *)(memory + before);
+    slab_t *slab = pages_take(SLAB_BYTES);
     slab->free = ALL_FREE;
     list_init(&slab->node);
     list_append(&s_open, &slab->node);
@@ -78,7 +67,7 @@ void block_give(void *block)
         return;
     }
     list_remove(&slab->node);
-    munmap(slab, SLAB_BYTES);
+    pages_give(slab, SLAB_BYTES);
     s_slabs--;
 }
 

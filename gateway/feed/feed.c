@@ -309,10 +309,7 @@ subscriber_t *feed_subscribe(feed_t *self,
 {
     bool is_stale, is_new;
     stream_t *stream = s_get_stream(self, subscription, &is_stale, &is_new);
-    subscriber_t *subscriber = calloc(1, sizeof *subscriber);
-    if (subscriber == NULL)
-        abort();
-    list_init(&subscriber->node);
+    subscriber_t *subscriber = subscriber_new();
     subscriber->group = group_get(stream, subscription, execution_p);
     subscriber->vtable = vtable;
     subscriber->arg = arg;

@@ -309,6 +309,11 @@ void starts_on_heads(stream_t *stream, uint64_t head);
 /* It will be asked again: who has waited too long ends. */
 void starts_on_heads_failed(stream_t *stream);
 
+/* ---- subscribers ---- */
+
+/* Zeroed, in no list. */
+subscriber_t *subscriber_new(void);
+
 /* ---- groups ---- */
 
 /* Takes *execution_p. One more use. */

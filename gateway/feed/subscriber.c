@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cells.h"
 #include "gateway/feed/feed_internal.h"
 
 /* What lies behind a subscriber's cursor. */
@@ -129,6 +130,15 @@ static void s_park(subscriber_t *self, ahead_t ahead)
 
 /* ---- its turn ---- */
 
+static cells_t s_cells = CELLS_INIT(sizeof(subscriber_t));
+
+subscriber_t *subscriber_new(void)
+{
+    subscriber_t *self = cell_take(&s_cells);
+    list_init(&self->node);
+    return self;
+}
+
 static void s_free(subscriber_t *self)
 {
     group_t *group = self->group;
@@ -139,7 +149,7 @@ static void s_free(subscriber_t *self)
         feed->visiting = NULL;
     feed->counts.subscribers--;
     metric_add(feed->metrics.subscribers, -1);
-    free(self);
+    cell_give(&s_cells, self);
     group_unuse(group);
 }
 

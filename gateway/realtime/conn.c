@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/cells.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "gateway/realtime/realtime_private.h"
@@ -20,6 +21,8 @@ enum {
 };
 
 static const int64_t SECOND_US = 1000000;
+
+static cells_t s_cells = CELLS_INIT(sizeof(conn_t));
 
 conn_t *conn_of(session_t *session)
 {
@@ -59,7 +62,7 @@ void conn_free(conn_t *self)
     ws_codec_clear(&self->codec);
     list_remove(&self->marked);
     list_remove(&self->all);
-    free(self);
+    cell_give(&s_cells, self);
 }
 
 /* What waits is sent, then the writing side is closed and the peer's end awaited. */
@@ -337,9 +340,7 @@ void conn_on_time(conn_t *self)
 
 conn_t *conn_new(realtime_t *realtime, int fd, bool is_websocket, const dialect_t *dialect)
 {
-    conn_t *self = calloc(1, sizeof *self);
-    if (!self)
-        abort();
+    conn_t *self = cell_take(&s_cells);
     const realtime_options_t *options = &realtime->options;
     self->realtime = realtime;
     self->fd = fd;

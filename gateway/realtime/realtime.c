@@ -120,8 +120,7 @@ static void s_open_websocket(void *arg,
     session_t *session = &conn->session;
     session->authorization = s_dup(handshake->authorization);
     session->api_key = s_dup(handshake->api_key);
-    session->request_id = s_dup(handshake->request_id);
-    session->client = s_dup(handshake->client);
+    session_set_names(session, handshake->request_id, handshake->client);
     session->client_key = handshake->client_key;
     log_debug("WebSocket opened", log_str("connection", session->request_id),
               log_str("dialect", session->dialect->name), log_str("client", session->client),
@@ -140,8 +139,7 @@ s_open_event_stream(void *arg, int fd, operation_t **operation_p, const http_eve
     int flags = fcntl(fd, F_GETFL);
     fcntl(fd, F_SETFL, flags | O_NONBLOCK);
     conn_t *conn = s_add(self, fd, false, &DIALECT_EVENT_STREAM);
-    conn->session.request_id = s_dup(stream->request_id);
-    conn->session.client = s_dup(stream->client);
+    session_set_names(&conn->session, stream->request_id, stream->client);
     conn->session.identity = stream->identity ? identity_ref(stream->identity) : NULL;
     conn->session.generation = auth_generation(self->options.auth);
     event_stream_start(&conn->session, operation_p, stream);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/cells.h"
 #include "common/clock.h"
 #include "gateway/http/credential.h"
 #include "gateway/http/graphql_error.h"
@@ -12,11 +13,53 @@
 
 enum { ERRORS_MAX = 1024 * 1024, RESULT_EXTRA = 2 * SESSION_ID_MAX + 200 };
 
+/* What nearly every connection has has cells; what is larger than they are is malloc's. */
+enum { STREAM_CELL = 128, STREAM_CELL_UUID = 208, NAMES_CELL = 64 };
+
+static cells_t s_streams = CELLS_INIT(STREAM_CELL);
+static cells_t s_streams_uuid = CELLS_INIT(STREAM_CELL_UUID); /* of clients whose ids are UUIDs */
+static cells_t s_names = CELLS_INIT(NAMES_CELL);
+
+static cells_t *s_stream_cells(size_t size)
+{
+    return size <= STREAM_CELL ? &s_streams : &s_streams_uuid;
+}
+
+static void *s_take(cells_t *cells, size_t size)
+{
+    void *memory = size <= cells->size ? cell_take(cells) : malloc(size);
+    if (!memory)
+        abort();
+    return memory;
+}
+
+static void s_give(cells_t *cells, void *memory, size_t size)
+{
+    if (size <= cells->size)
+        cell_give(cells, memory);
+    else
+        free(memory);
+}
+
 void session_init(session_t *self, realtime_t *realtime, const dialect_t *dialect)
 {
     *self = (session_t){.realtime = realtime, .dialect = dialect};
     list_init(&self->streams);
     list_init(&self->ready);
+}
+
+void session_set_names(session_t *self, const char *request_id, const char *client)
+{
+    size_t id_size = request_id && *request_id ? strlen(request_id) + 1 : 0;
+    size_t client_size = client && *client ? strlen(client) + 1 : 0;
+    self->names_size = id_size + client_size;
+    if (!self->names_size)
+        return;
+    char *memory = s_take(&s_names, self->names_size);
+    if (id_size)
+        self->request_id = memcpy(memory, request_id, id_size);
+    if (client_size)
+        self->client = memcpy(memory + id_size, client, client_size);
 }
 
 void session_clear(session_t *self)
@@ -25,8 +68,7 @@ void session_clear(session_t *self)
     identity_unref(&self->identity);
     free(self->authorization);
     free(self->api_key);
-    free(self->request_id);
-    free(self->client);
+    s_give(&s_names, self->request_id ? self->request_id : self->client, self->names_size);
     free(self->greeting);
 }
 
@@ -174,9 +216,8 @@ static stream_t *s_new(session_t *self, const char *id, size_t id_size)
 {
     buffer_t prefix = BUFFER_INIT(RESULT_EXTRA * 4);
     self->dialect->put_prefix(&prefix, id, id_size);
-    stream_t *stream = malloc(sizeof *stream + prefix.size + id_size + 1);
-    if (!stream)
-        abort();
+    size_t size = sizeof(stream_t) + prefix.size + id_size + 1;
+    stream_t *stream = s_take(s_stream_cells(size), size);
     *stream = (stream_t){
         .session = self, .prefix_size = (uint16_t)prefix.size, .id_size = (uint16_t)id_size};
     if (prefix.size)
@@ -208,7 +249,8 @@ static void s_detach(stream_t *stream)
 static void s_free(stream_t *stream)
 {
     identity_unref(&stream->identity);
-    free(stream);
+    size_t size = sizeof *stream + stream->prefix_size + stream->id_size + 1;
+    s_give(s_stream_cells(size), stream, size);
 }
 
 void session_stop(stream_t *stream)

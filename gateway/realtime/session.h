@@ -75,14 +75,17 @@ struct session {
     list_t ready;
     char *authorization; /* of the upgrade request, or NULL; freed when initialised */
     char *api_key;
-    char *request_id; /* of the upgrade request: names the connection in logs */
-    char *client;     /* address */
+    char *request_id;  /* of the upgrade request: names the connection in logs; or NULL */
+    char *client;      /* address, in the same memory; or NULL */
+    size_t names_size; /* of that */
     uint64_t client_key;
     rate_connection_t rate;
     char *greeting; /* what an event stream says before anything else, or NULL once it was said */
 };
 
 void session_init(session_t *self, realtime_t *realtime, const dialect_t *dialect);
+/* Copies how the connection is called in logs, and whose it is; either may be NULL. Once. */
+void session_set_names(session_t *self, const char *request_id, const char *client);
 /* Ends all operations silently and frees what the session holds. */
 void session_clear(session_t *self);
 

@@ -1,4 +1,4 @@
-/* arena, blocks, buffer, shared_bytes. */
+/* arena, blocks, cells, buffer, shared_bytes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,6 +11,7 @@
 #include "common/arena.h"
 #include "common/blocks.h"
 #include "common/buffer.h"
+#include "common/cells.h"
 #include "common/shared_bytes.h"
 
 static void s_test_arena_hands_out_aligned_memory_that_stays(void **state)
@@ -65,6 +66,37 @@ static void s_test_blocks_are_apart_and_empty_slabs_go(void **state)
     blocks[0] = block_take();
     assert_true(block_slabs() <= before + 1); /* the spare one */
     block_give(blocks[0]);
+}
+
+static void s_test_cells_lie_together_and_empty_chunks_go(void **state)
+{
+    (void)state;
+    enum { COUNT = 5000, SIZE = 100 };
+    static char *cells[COUNT];
+    cells_t pool = CELLS_INIT(SIZE);
+    for (int i = 0; i < COUNT; i++) {
+        cells[i] = cell_take_from_chunk(&pool);
+        assert_int_equal((uintptr_t)cells[i] % 16, 0);
+        for (int at = 0; at < SIZE; at++)
+            assert_int_equal(cells[i][at], 0);
+        memset(cells[i], i % 127 + 1, SIZE);
+    }
+    size_t most = pool.chunks;
+    assert_in_range(most, COUNT * 112 / (128 * 1024), COUNT * 112 / (128 * 1024) + 1);
+    for (int i = 0; i < COUNT; i++)
+        for (int at = 0; at < SIZE; at++)
+            assert_int_equal(cells[i][at], i % 127 + 1);
+    for (int i = 0; i < COUNT; i += 2)
+        cell_give_to_chunk(&pool, cells[i]);
+    for (int i = 0; i < COUNT; i += 2) {
+        cells[i] = cell_take_from_chunk(&pool);
+        assert_int_equal(cells[i][0], 0); /* zeroed again */
+    }
+    assert_int_equal(pool.chunks, most);
+    for (int i = COUNT - 1; i >= 0; i--)
+        cell_give_to_chunk(&pool, cells[i]);
+    cell_give_to_chunk(&pool, NULL);
+    assert_int_equal(pool.chunks, 1);
 }
 
 static void s_test_arena_has_a_ceiling(void **state)
@@ -151,6 +183,7 @@ int main(void)
         cmocka_unit_test(s_test_arena_hands_out_aligned_memory_that_stays),
         cmocka_unit_test(s_test_arena_has_a_ceiling),
         cmocka_unit_test(s_test_blocks_are_apart_and_empty_slabs_go),
+        cmocka_unit_test(s_test_cells_lie_together_and_empty_chunks_go),
         cmocka_unit_test(s_test_buffer_grows_to_its_ceiling_and_no_further),
         cmocka_unit_test(s_test_buffer_prints),
         cmocka_unit_test(s_test_shared_bytes_live_until_the_last_reference),
