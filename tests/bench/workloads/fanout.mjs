@@ -49,13 +49,19 @@ async function most(context, clock, system, subscribers, rates) {
   let best = null;
   try {
     await crowd.open();
-    for (const rate of rates) {
+    const attemptRate = async (rate) => {
       const result = await crowd.run(rate, context.fanSeconds);
       if (system.isParley) sayFaults('W4  most', system, result);
-      if (!result.sustained) break;
+      return result.sustained ? result : null;
+    };
+    for (const rate of rates) {
+      const result = await attemptRate(rate);
+      if (!result) break;
       best = result;
       if (clock.leftS < 10) break;
     }
+    // a machine that cannot do the first
+    for (let rate = Math.floor(rates[0] / 2); !best && rate >= 1 && clock.leftS >= 10; rate = Math.floor(rate / 2)) best = await attemptRate(rate);
   } finally {
     await crowd.close();
   }
@@ -107,6 +113,11 @@ async function queriesPerSecond(context, seconds) {
 
 // W5: what subscribers cost that hear nothing.
 async function idle(context, system, subscribers) {
+  // what a process touches once, whoever comes, is no subscriber's
+  const first = audience(context, system, 500);
+  await first.open();
+  await first.close();
+  await new Promise((resolve) => setTimeout(resolve, 1000));
   const before = system.rssKb();
   const ownQueriesPerSecond = await queriesPerSecond(context, 3);
   const crowd = audience(context, system, subscribers);
