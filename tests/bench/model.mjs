@@ -98,7 +98,7 @@ printTable(
 
 const streams = rooms * (spread / gateways);
 const gatewayMb = (subscribers / gateways) * cost.subscriberBytes + streams * ASSUMED.streamBytes + ASSUMED.ringsBytes;
-console.log(`\nMemory: a gateway ${short(gatewayMb / 1e6)} MB (${(subscribers / gateways).toLocaleString('en')} subscribers, ${Math.round(streams).toLocaleString('en')} rooms, rings at their limit), a store ${short((rooms * spread * ASSUMED.topicBytes) / 1e6)} MB of topics; idle: ${short((subscribers * cost.idleUs) / 1e6)} cores for pings and timers, no query`);
+console.log(`\nMemory: a gateway ${short(gatewayMb / 1e6)} MB (${(subscribers / gateways).toLocaleString('en')} subscribers, ${Math.round(streams).toLocaleString('en')} rooms, rings at their limit), a store ${short((rooms * spread * ASSUMED.topicBytes) / 1e6)} MB of topics; idle: ${short((subscribers * cost.idleUs) / 1e6)} cores for pings and timers, no query for them`);
 console.log(`A gateway dies: its ${(subscribers / gateways).toLocaleString('en')} subscribers are back on the other ${gateways - 1} after ${short(((subscribers / gateways) * cost.connectUs) / 1e6 / (gateways - 1))} s of CPU each; their clients' back-off spreads that`);
 printTable('Where it ends', ['', 'posts/s', 'what takes over there'], limits().map(([name, posts, then]) => [name, short(posts), then]));
 console.log('\nReads: pages of quiet rooms are PostgreSQL\'s; read replicas take them, at the price of reading what was acknowledged a moment ago. Pages of active rooms come from the stores.');

@@ -48,9 +48,11 @@ export function summarize({ name, results }, { base = 'parley', unit = 'op' } = 
   return { name, unit, systems };
 }
 
+const plural = (unit) => (unit.endsWith('y') ? `${unit.slice(0, -1)}ies` : `${unit}s`);
+
 function printCase(name, systems, unit) {
   const keys = Object.keys(COLUMNS).filter((key) => Object.values(systems).some((summary) => Number.isFinite(summary[key])));
-  const heads = keys.map((key) => COLUMNS[key].replace('op', unit));
+  const heads = keys.map((key) => COLUMNS[key].replace('ops', plural(unit)).replace('op', unit));
   const lines = Object.entries(systems).map(([system, summary]) => [
     `${system}${summary.loadBound ? ' [load generator at its limit]' : ''}`,
     ...keys.map((key) => short(summary[key])),
