@@ -2,50 +2,42 @@
 
 #include <curl/curl.h>
 #include <sodium.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "common/clock.h"
-#include "common/list.h"
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/uuid.h"
 
 enum {
-    TRANSFERS_MAX = 4, /* at a time */
     TRIES = 4,
     RETRY_MS = 2000, /* after the first failure; then twice as long each time */
     CONNECT_TIMEOUT_S = 10,
     TIMEOUT_S = 30,
 };
 
-/* A socket that libcurl looks after. */
-typedef struct {
-    mailer_t *owner;
-    loop_fd_t *fd;
-    int socket;
-} watch_t;
-
 typedef struct mail {
+    uv_work_t work;
     mailer_t *owner;
-    struct mail *next; /* waiting, or under way */
-    CURL *transfer;    /* NULL: waiting */
-    struct curl_slist *recipients;
+    struct mail *next; /* waiting */
     char *to, *message;
     size_t size, sent;
     int failures;
     int64_t not_before_ms; /* on the clock that does not step */
+    CURLcode code;         /* set by the thread, read after it */
 } mail_t;
 
 struct mailer {
-    loop_t *loop;
-    CURLM *multi;
-    loop_timer_t *curl_timer, *retry_timer;
+    uv_loop_t *loop;
+    loop_timer_t *retry_timer;
     char *url, *from;
-    mail_t *waiting, *active;
-    size_t count, active_count;
+    mail_t *waiting, *busy;
+    size_t count;
+    atomic_bool is_ending; /* destroyed: the thread gives up, and its end frees self */
     metric_t *sent, *failed, *dropped, *gauge;
 };
 
@@ -89,18 +81,11 @@ static char *s_compose(const mailer_t *self, const char *to, const char *subject
 
 static void s_mail_free(mail_t *mail)
 {
-    mailer_t *self = mail->owner;
-    if (mail->transfer) {
-        curl_multi_remove_handle(self->multi, mail->transfer);
-        curl_easy_cleanup(mail->transfer);
-    }
-    curl_slist_free_all(mail->recipients);
+    mail->owner->count--;
     sodium_memzero(mail->message, mail->size);
     free(mail->message);
     free(mail->to);
     free(mail);
-    self->count--;
-    metric_set(self->gauge, (int64_t)self->count);
 }
 
 static void s_remove(mail_t **list, const mail_t *mail)
@@ -110,7 +95,16 @@ static void s_remove(mail_t **list, const mail_t *mail)
     *list = mail->next;
 }
 
-/* ---- transfers ---- */
+static void s_enqueue(mailer_t *self, mail_t *mail)
+{
+    mail_t **end = &self->waiting;
+    while (*end)
+        end = &(*end)->next;
+    mail->next = NULL;
+    *end = mail;
+}
+
+/* ---- in the thread: touches the mail, and what of its owner never changes ---- */
 
 static size_t s_on_read(char *buffer, size_t size, size_t count, void *arg)
 {
@@ -122,22 +116,56 @@ static size_t s_on_read(char *buffer, size_t size, size_t count, void *arg)
     return part;
 }
 
-static void s_set_up(mail_t *mail)
+/* About once a second: is there still somebody who wants it? */
+static int
+s_on_progress(void *arg, curl_off_t total, curl_off_t now, curl_off_t up_total, curl_off_t up)
 {
+    const mail_t *mail = arg;
+    (void)total;
+    (void)now;
+    (void)up_total;
+    (void)up;
+    return atomic_load(&mail->owner->is_ending);
+}
+
+static void s_on_thread(uv_work_t *work)
+{
+    mail_t *mail = (mail_t *)work->data;
     const mailer_t *self = mail->owner;
-    CURL *transfer = mail->transfer;
+    CURL *transfer = curl_easy_init();
+    struct curl_slist *recipients = curl_slist_append(NULL, mail->to);
+    if (!transfer || !recipients)
+        abort();
+    mail->sent = 0;
     curl_easy_setopt(transfer, CURLOPT_URL, self->url);
     curl_easy_setopt(transfer, CURLOPT_PROTOCOLS_STR, "smtp,smtps");
     curl_easy_setopt(transfer, CURLOPT_USE_SSL, (long)CURLUSESSL_TRY);
     curl_easy_setopt(transfer, CURLOPT_MAIL_FROM, self->from);
-    curl_easy_setopt(transfer, CURLOPT_MAIL_RCPT, mail->recipients);
+    curl_easy_setopt(transfer, CURLOPT_MAIL_RCPT, recipients);
     curl_easy_setopt(transfer, CURLOPT_UPLOAD, 1L);
     curl_easy_setopt(transfer, CURLOPT_READFUNCTION, s_on_read);
     curl_easy_setopt(transfer, CURLOPT_READDATA, mail);
+    curl_easy_setopt(transfer, CURLOPT_NOPROGRESS, 0L);
+    curl_easy_setopt(transfer, CURLOPT_XFERINFOFUNCTION, s_on_progress);
+    curl_easy_setopt(transfer, CURLOPT_XFERINFODATA, mail);
     curl_easy_setopt(transfer, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(transfer, CURLOPT_FORBID_REUSE, 1L);
     curl_easy_setopt(transfer, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_TIMEOUT_S);
     curl_easy_setopt(transfer, CURLOPT_TIMEOUT, (long)TIMEOUT_S);
-    curl_easy_setopt(transfer, CURLOPT_PRIVATE, mail);
+    mail->code = curl_easy_perform(transfer);
+    curl_easy_cleanup(transfer);
+    curl_slist_free_all(recipients);
+}
+
+/* ---- in the loop ---- */
+
+static void s_free(mailer_t *self)
+{
+    sodium_memzero(self->url, strlen(self->url));
+    free(self->url);
+    free(self->from);
+    free(self);
+    curl_global_cleanup();
 }
 
 /* The first that may go, or NULL; *wait_ms: until the next one may (-1: none waits). */
@@ -155,126 +183,59 @@ static mail_t *s_next_due(const mailer_t *self, int64_t *wait_ms)
     return NULL;
 }
 
+static void s_on_done(uv_work_t *work, int status);
+
 static void s_start_due(void *arg)
 {
     mailer_t *self = arg;
-    int64_t wait_ms = -1;
-    while (self->active_count < TRANSFERS_MAX) {
-        mail_t *mail = s_next_due(self, &wait_ms);
-        if (!mail)
-            break;
+    int64_t wait_ms;
+    metric_set(self->gauge, (int64_t)self->count);
+    if (self->busy)
+        return;
+    mail_t *mail = s_next_due(self, &wait_ms);
+    if (mail) {
         s_remove(&self->waiting, mail);
-        mail->next = self->active;
-        self->active = mail;
-        self->active_count++;
-        mail->sent = 0;
-        mail->transfer = curl_easy_init();
-        if (!mail->transfer)
-            abort();
-        s_set_up(mail);
-        curl_multi_add_handle(self->multi, mail->transfer);
-    }
-    if (wait_ms > 0)
+        self->busy = mail;
+        mail->work.data = mail;
+        if (uv_queue_work(self->loop, &mail->work, s_on_thread, s_on_done) != 0)
+            abort(); /* only with bad arguments */
+    } else if (wait_ms > 0) {
         loop_timer_start(self->retry_timer, (uint64_t)wait_ms, 0);
+    }
 }
 
-static void s_fail(mailer_t *self, mail_t *mail, CURLcode code)
+static void s_fail(mailer_t *self, mail_t *mail)
 {
     mail->failures++;
-    log_warn("a mail could not be sent", log_str("error", curl_easy_strerror(code)),
+    log_warn("a mail could not be sent", log_str("error", curl_easy_strerror(mail->code)),
              log_int("try", mail->failures), LOG_END);
     if (mail->failures == TRIES) {
         metric_inc(self->failed);
         s_mail_free(mail);
         return;
     }
-    curl_multi_remove_handle(self->multi, mail->transfer);
-    curl_easy_cleanup(mail->transfer);
-    mail->transfer = NULL;
     mail->not_before_ms = clock_mono_us() / 1000 + ((int64_t)RETRY_MS << (mail->failures - 1));
-    mail->next = self->waiting;
-    self->waiting = mail;
+    s_enqueue(self, mail);
 }
 
-/* Takes what is done out of libcurl. */
-static void s_collect(mailer_t *self)
+static void s_on_done(uv_work_t *work, int status)
 {
-    CURLMsg *message;
-    int left;
-    while ((message = curl_multi_info_read(self->multi, &left))) {
-        mail_t *mail;
-        CURLcode code = message->data.result;
-        if (message->msg != CURLMSG_DONE)
-            continue;
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &mail);
-        s_remove(&self->active, mail);
-        self->active_count--;
-        if (code != CURLE_OK) {
-            s_fail(self, mail, code);
-            continue;
-        }
+    mail_t *mail = (mail_t *)work->data;
+    mailer_t *self = mail->owner;
+    (void)status; /* never cancelled */
+    self->busy = NULL;
+    if (atomic_load(&self->is_ending)) {
+        s_mail_free(mail);
+        s_free(self);
+        return;
+    }
+    if (mail->code != CURLE_OK) {
+        s_fail(self, mail);
+    } else {
         metric_inc(self->sent);
         s_mail_free(mail);
     }
     s_start_due(self);
-}
-
-/* ---- libcurl in the loop ---- */
-
-static void s_on_ready(void *arg, int events)
-{
-    watch_t *watch = arg;
-    mailer_t *self = watch->owner;
-    int flags = (events & UV_READABLE ? CURL_CSELECT_IN : 0) |
-                (events & UV_WRITABLE ? CURL_CSELECT_OUT : 0);
-    int running;
-    curl_multi_socket_action(self->multi, watch->socket, flags, &running); /* may free watch */
-    s_collect(self);
-}
-
-static void s_on_curl_timer(void *arg)
-{
-    mailer_t *self = arg;
-    int running;
-    curl_multi_socket_action(self->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    s_collect(self);
-}
-
-static int s_set_timer(CURLM *multi, long timeout_ms, void *arg)
-{
-    mailer_t *self = arg;
-    (void)multi;
-    if (timeout_ms < 0)
-        loop_timer_stop(self->curl_timer);
-    else
-        loop_timer_start(self->curl_timer, (uint64_t)timeout_ms, 0);
-    return 0;
-}
-
-static int s_set_socket(CURL *transfer, curl_socket_t socket, int what, void *arg, void *socket_arg)
-{
-    mailer_t *self = arg;
-    watch_t *watch = socket_arg;
-    (void)transfer;
-    if (what == CURL_POLL_REMOVE) {
-        if (watch)
-            loop_fd_destroy(&watch->fd);
-        free(watch);
-        curl_multi_assign(self->multi, socket, NULL);
-        return 0;
-    }
-    if (!watch) {
-        watch = calloc(1, sizeof *watch);
-        if (!watch)
-            abort();
-        watch->owner = self;
-        watch->socket = socket;
-        watch->fd = loop_fd_new(self->loop, socket, s_on_ready, watch);
-        curl_multi_assign(self->multi, socket, watch);
-    }
-    loop_fd_want(watch->fd, (what & CURL_POLL_IN ? UV_READABLE : 0) |
-                                (what & CURL_POLL_OUT ? UV_WRITABLE : 0));
-    return 0;
 }
 
 /* ---- life ---- */
@@ -299,18 +260,12 @@ mailer_t *mailer_new(loop_t *loop, const char *url, const char *from, err_t *err
         return NULL;
     }
     mailer_t *self = calloc(1, sizeof *self);
-    if (!self || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
-        !(self->multi = curl_multi_init()))
+    if (!self || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         abort();
-    self->loop = loop;
+    self->loop = loop_uv(loop);
     self->url = s_copy(url);
     self->from = s_copy(from);
-    self->curl_timer = loop_timer_new(loop, s_on_curl_timer, self);
     self->retry_timer = loop_timer_new(loop, s_start_due, self);
-    curl_multi_setopt(self->multi, CURLMOPT_SOCKETFUNCTION, s_set_socket);
-    curl_multi_setopt(self->multi, CURLMOPT_SOCKETDATA, self);
-    curl_multi_setopt(self->multi, CURLMOPT_TIMERFUNCTION, s_set_timer);
-    curl_multi_setopt(self->multi, CURLMOPT_TIMERDATA, self);
     s_make_metrics(self);
     return self;
 }
@@ -328,15 +283,8 @@ void mailer_send(mailer_t *self, const char *to, const char *subject, const char
     mail->to = s_copy(to);
     mail->message = s_compose(self, to, subject, text);
     mail->size = strlen(mail->message);
-    mail->recipients = curl_slist_append(NULL, to);
-    if (!mail->recipients)
-        abort();
-    mail_t **end = &self->waiting;
-    while (*end)
-        end = &(*end)->next;
-    *end = mail;
+    s_enqueue(self, mail);
     self->count++;
-    metric_set(self->gauge, (int64_t)self->count);
     s_start_due(self);
 }
 
@@ -345,19 +293,14 @@ void mailer_destroy(mailer_t **self_p)
     mailer_t *self = *self_p;
     if (!self)
         return;
-    mail_t *lists[] = {self->waiting, self->active};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        for (mail_t *mail = lists[i], *next; mail; mail = next) {
-            next = mail->next;
-            s_mail_free(mail);
-        }
-    curl_multi_cleanup(self->multi);
-    loop_timer_destroy(&self->curl_timer);
-    loop_timer_destroy(&self->retry_timer);
-    sodium_memzero(self->url, strlen(self->url));
-    free(self->url);
-    free(self->from);
-    free(self);
-    curl_global_cleanup();
     *self_p = NULL;
+    loop_timer_destroy(&self->retry_timer);
+    for (mail_t *mail = self->waiting, *next; mail; mail = next) {
+        next = mail->next;
+        s_mail_free(mail);
+    }
+    self->waiting = NULL;
+    atomic_store(&self->is_ending, true);
+    if (!self->busy)
+        s_free(self);
 }

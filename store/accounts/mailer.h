@@ -1,5 +1,6 @@
-/* store/accounts/mailer.h: sends short mails by SMTP (RFC 5321), with libcurl on the loop: nothing
- * here blocks. Loop thread only.
+/* store/accounts/mailer.h: sends short mails by SMTP (RFC 5321), with libcurl in a thread of uv's
+ * pool, one at a time: at the end of a connection libcurl waits for the server's answer to QUIT
+ * even in its multi interface, which would stop the loop. Loop thread only.
  *
  * What cannot be sent is tried again a few times and then logged, without its text. Mails under way
  * live in memory: those of a store that stops or dies are lost, and people ask for another code. */
@@ -22,7 +23,8 @@ mailer_t *mailer_new(loop_t *loop, const char *url, const char *from, err_t *err
  * end with LF. */
 void mailer_send(mailer_t *self, const char *to, const char *subject, const char *text);
 
-/* Drops what is under way. */
+/* Drops what is under way; the loop must be run afterwards (loop_destroy does), until the thread
+ * has noticed, a second at most. */
 void mailer_destroy(mailer_t **self_p);
 
 #endif

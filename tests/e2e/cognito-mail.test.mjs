@@ -10,6 +10,7 @@ import { metrics, startSystem, until } from './harness/system.mjs';
 class MailServer {
   mails = [];
   refuse = 0;
+  isMute = false;
   log = [];
 
   async start() {
@@ -25,7 +26,7 @@ class MailServer {
   serve(socket) {
     let text = '';
     let mail = null;
-    const say = (line) => socket.write(`${line}\r\n`);
+    const say = (line) => this.isMute || socket.write(`${line}\r\n`);
     say('220 mail.example');
     socket.on('error', () => {});
     socket.setEncoding('utf8').on('data', (chunk) => {
@@ -162,4 +163,16 @@ test('with --no-srp no verifier is kept; without it again, a sign-in by password
   await signInByPassword(url, name);
   await until('the verifier', () => kept() === 1);
   await signInBySrp(url, name);
+});
+
+test('a store stops although mails are not sent', async () => {
+  const [store] = system.stores;
+  server.refuse = 99;
+  await signUp(url, handle('pool'), attributes('waiting@example.org'));
+  await until('it waits', () => server.refuse < 99);
+  server.isMute = true;
+  await signUp(url, handle('pool'), attributes('active@example.org'));
+  await until('both wait', async () => (await metrics(store)).get('parley_mails_waiting') === 2);
+  assert.deepEqual(await store.stop(), { code: 0, signal: null });
+  assert.equal(store.report, null);
 });
