@@ -7,9 +7,9 @@ const SEED = 20;
 
 describe('without a guard the checker finds what is broken:', () => {
   const controls = [
-    ['holes are passed over', 'gap', { storeFault: 'skip_publish:20', gatewayFault: 'ignore_holes' }],
+    ['holes are passed over', 'gap', { storeFault: 'skip_publish:5', gatewayFault: 'ignore_holes' }],
     ['repetitions are not recognised', 'once', { storeFault: 'forget_ids' }],
-    ['answered, but not committed', 'lost', { storeFault: 'lose_commit:20' }],
+    ['answered, but not committed', 'lost', { storeFault: 'lose_commit:5' }],
     ['a room unlocked before the commit', 'dense', { storeFault: 'early_unlock' }],
   ];
   for (const [name, rule, faults] of controls)
