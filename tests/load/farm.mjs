@@ -83,6 +83,3 @@ export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 // Full size by tests/load/run only; the tests of each change are smaller.
 export const IS_FULL = process.env.PARLEY_LOAD === 'full';
-
-// A sanitizer keeps what was freed for a while: that is not what is measured.
-export const PLAIN_MEMORY = { ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0:disable_coredump=1:quarantine_size_mb=1:malloc_context_size=0' };

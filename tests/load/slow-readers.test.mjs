@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { signUp, create } from '../e2e/harness/client.mjs';
-import { metricSum, metrics, startSystem } from '../e2e/harness/system.mjs';
-import { burst, Farm, IS_FULL, PLAIN_MEMORY, residentMB, sleep, stamped, steadyLoad, unsentMB } from './farm.mjs';
+import { metrics, metricSum, PLAIN_MEMORY, startSystem } from '../e2e/harness/system.mjs';
+import { burst, Farm, IS_FULL, residentMB, sleep, stamped, steadyLoad, unsentMB } from './farm.mjs';
 
 const { subscribers, stallS, calmS, perSecond, size } = IS_FULL
   ? { subscribers: 2000, stallS: 60, calmS: 20, perSecond: 20, size: 500 }
