@@ -214,7 +214,7 @@ static const config_option_t s_config[] = {
            "N",
            "memory for documents that clients register by hash; 0: they cannot"),
     NUMBER(
-        "max-in-flight", max_in_flight, "10000", 1, 1000000, "N", "calls under way to one service"),
+        "max-in-flight", max_in_flight, "20000", 1, 1000000, "N", "calls under way to one service"),
     TEXT("schema",
          schema,
          NULL,

@@ -317,7 +317,7 @@ services_t *services_new(const services_options_t *options, err_t *err)
     self->keys_dir = security->keys_dir != NULL ? strdup(security->keys_dir) : NULL;
     self->security = (bus_security_t){
         .keys_dir = self->keys_dir, .own = "gateway", .plain_tcp = security->plain_tcp};
-    self->max_in_flight = options->max_in_flight > 0 ? options->max_in_flight : 10000;
+    self->max_in_flight = options->max_in_flight > 0 ? options->max_in_flight : 20000;
     self->accept = options->accept;
     self->accept_arg = options->accept_arg;
     self->instance_options = (instance_options_t){.loop = self->loop,

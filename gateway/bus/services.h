@@ -63,7 +63,7 @@ typedef struct {
     const char *list; /* "store=ipc:///x/s.ipc,echo=tcp://host:5555" */
     const char *gateway_id;
     bus_security_t security;
-    uint32_t max_in_flight;    /* per service; 10,000 */
+    uint32_t max_in_flight;    /* per service; 20,000 */
     services_accept_fn accept; /* NULL: every valid manifest is */
     void *accept_arg;
 } services_options_t;

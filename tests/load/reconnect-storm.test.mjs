@@ -29,7 +29,7 @@ async function statements(stores) {
 const isQuiet = async (stores) => (await Promise.all(stores.map(metrics))).every((values) => metricSum(values, 'parley_store_rooms_active') === 0);
 
 test(`${CLIENTS} clients of ${ROOMS} rooms come back at once, ${MISSED} messages behind`, { timeout: 180_000 }, async (t) => {
-  const system = await startSystem({ gateways: 2, gatewayArgs: ['--log-level', 'warn', '--max-in-flight', String(2 * CLIENTS)], storeArgs: ['--log-level', 'warn'] });
+  const system = await startSystem({ gateways: 2, gatewayArgs: ['--log-level', 'warn'], storeArgs: ['--log-level', 'warn'] });
   let farm;
   try {
     const { token } = await signUp(system.url);
