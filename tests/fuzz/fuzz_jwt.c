@@ -50,21 +50,36 @@ static void s_credential(auth_t *auth, const char *text, size_t size)
     identity_unref(&identity);
 }
 
-static void s_read_claims(const char *text, size_t size)
+static void s_identify(const json_t *claims, const claims_source_t *source)
 {
-    jws_t jws;
     err_t err = ERR_INIT;
-    if (jws_parse(&jws, text, size, &err) != ERR_OK)
-        return;
-    identity_t *identity = NULL;
-    if (claims_check(jws.claims, "c", clock_unix_us(), &err) == ERR_OK)
-        identity = claims_identity(jws.claims, IDENTITY_USER_POOL, "store", &err);
+    identity_t *identity = claims_identity(claims, source, &err);
     if (identity) {
         json_slice_t json = identity_json(identity, "store");
         if (!json_validate(json.data, json.size, 4096, NULL))
             abort();
+    } else if (!err.code) {
+        abort();
     }
     identity_unref(&identity);
+}
+
+static void s_read_claims(const char *text, size_t size)
+{
+    static const claims_source_t pool = {.provider = IDENTITY_USER_POOL, .service = "store"};
+    static const claims_source_t oidc = {.provider = IDENTITY_OIDC};
+    static const claims_source_t named = {.provider = IDENTITY_OIDC, .handle_claim = "nickname"};
+    jws_t jws;
+    err_t err = ERR_INIT;
+    if (jws_parse(&jws, text, size, &err) != ERR_OK)
+        return;
+    if (claims_check(jws.claims, "c", clock_unix_us(), &err) == ERR_OK)
+        s_identify(jws.claims, &pool);
+    err = (err_t)ERR_INIT;
+    if (claims_check_oidc(jws.claims, "c", clock_unix_us(), &err) == ERR_OK) {
+        s_identify(jws.claims, &oidc);
+        s_identify(jws.claims, &named);
+    }
     jws_free(&jws);
 }
 
