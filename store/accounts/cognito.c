@@ -209,6 +209,16 @@ bool op_was_computed(op_t *op, hasher_outcome_t outcome)
     return false;
 }
 
+const new_password_t *op_new_password(op_t *op, hasher_outcome_t outcome)
+{
+    if (!op_was_computed(op, outcome))
+        return NULL;
+    if (outcome == HASHER_OK)
+        return op->work;
+    op_refuse(op, COGNITO_SERVICE_UNAVAILABLE, "There is no memory for hashing passwords.");
+    return NULL;
+}
+
 bool op_is_for_us(op_t *op)
 {
     if (strcmp(cognito_string(op->body, "ClientId"), op->tools->client_id) == 0)

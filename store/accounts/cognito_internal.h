@@ -67,6 +67,9 @@ bool op_compute(op_t *op,
                 hasher_done_fn done);
 /* Did the hasher come to it (HASHER_OK or HASHER_MISMATCH)? If not, the operation is over. */
 bool op_was_computed(op_t *op, hasher_outcome_t outcome);
+/* Of op_compute with a new password: what came of it, which is the operation's. NULL: it is over.
+ */
+const new_password_t *op_new_password(op_t *op, hasher_outcome_t outcome);
 
 /* Looks the name up, then goes on with `then`, also if it has no account (or a disabled one: then
  * only is_disabled and key say so). */

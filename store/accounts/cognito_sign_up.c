@@ -92,13 +92,9 @@ static void s_on_sign_up_computed(void *arg, hasher_outcome_t outcome, const cha
 {
     (void)unused;
     op_t *op = arg;
-    if (!op_was_computed(op, outcome))
+    const new_password_t *computed = op_new_password(op, outcome);
+    if (!computed)
         return;
-    if (outcome != HASHER_OK) {
-        op_refuse(op, COGNITO_SERVICE_UNAVAILABLE, "There is no memory for hashing passwords.");
-        return;
-    }
-    const new_password_t *computed = op->work;
     const char *handle = cognito_string(op->body, "Username");
     char folded[HANDLE_FOLDED_SIZE];
     uint8_t sealed[SRP_SEALED_SIZE];
@@ -236,13 +232,9 @@ static void s_on_reset_computed(void *arg, hasher_outcome_t outcome, const char 
 {
     (void)unused;
     op_t *op = arg;
-    if (!op_was_computed(op, outcome))
+    const new_password_t *computed = op_new_password(op, outcome);
+    if (!computed)
         return;
-    if (outcome != HASHER_OK) {
-        op_refuse(op, COGNITO_SERVICE_UNAVAILABLE, "There is no memory for hashing passwords.");
-        return;
-    }
-    const new_password_t *computed = op->work;
     uint8_t sealed[SRP_SEALED_SIZE];
     code_row_t code = s_given_code(op, CODE_PASSWORD);
     account_run_t run = op_run(op, s_on_confirmed);

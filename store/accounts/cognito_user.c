@@ -58,13 +58,9 @@ static void s_on_new_computed(void *arg, hasher_outcome_t outcome, const char *u
 {
     (void)unused;
     op_t *op = arg;
-    if (!op_was_computed(op, outcome))
+    const new_password_t *computed = op_new_password(op, outcome);
+    if (!computed)
         return;
-    if (outcome != HASHER_OK) {
-        op_refuse(op, COGNITO_SERVICE_UNAVAILABLE, "There is no memory for hashing passwords.");
-        return;
-    }
-    const new_password_t *computed = op->work;
     uint8_t sealed[SRP_SEALED_SIZE];
     account_run_t run = op_run(op, s_on_changed);
     pool_sql_change_password(&run, &op->account, op->password_hash, computed->hash,
