@@ -172,6 +172,7 @@ feed_t *feed_new(loop_t *loop, services_t *services, const feed_limits_t *limits
     list_init(&self->pages);
     self->idle = feed_idle_new(loop, s_on_idle, self);
     self->alarms = alarms_new(loop);
+    alarm_init(&self->pages_alarm, pages_sweep, self);
     self->rendering = (buffer_t)BUFFER_INIT(RENDERED_MAX);
     graves_init(&self->graves, loop);
     heads_open(&self->heads, self);
@@ -203,6 +204,7 @@ void feed_destroy(feed_t **self_p)
         replays_close(&service->replays);
         free(service);
     }
+    alarm_clear(self->alarms, &self->pages_alarm);
     alarms_destroy(&self->alarms);
     feed_idle_destroy(&self->idle);
     graves_empty(&self->graves);

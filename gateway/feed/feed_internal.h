@@ -40,11 +40,12 @@ enum {
     FEED_REPLAY_EVENTS = 500, /* that a hole asks for at once */
     FEED_PAGE_EVENTS = 256,   /* pages begin at multiples of it, so that many can share them */
     FEED_PAGES_BYTES = 64 * 1024 * 1024, /* of all pages of all streams */
-    FEED_SEEK_EVENTS = 20000,            /* looked at to find the last n that a group takes … */
-    FEED_SEEK_ROUNDS = 2000,             /* … in at most so many requests */
-    FEED_RING_LEAST_BYTES = 32 * 1024,   /* a stream's share of feed_limits_t.rings_bytes */
-    FEED_EARLY_MAX = 1024,               /* events kept behind a hole */
-    FEED_RENDER_CALLS_MAX = 256,         /* calls of events under way at once to one service */
+    FEED_PAGE_IDLE_MS = 5000, /* or twice that after it was last read from, a page is dropped */
+    FEED_SEEK_EVENTS = 20000, /* looked at to find the last n that a group takes … */
+    FEED_SEEK_ROUNDS = 2000,  /* … in at most so many requests */
+    FEED_RING_LEAST_BYTES = 32 * 1024, /* a stream's share of feed_limits_t.rings_bytes */
+    FEED_EARLY_MAX = 1024,             /* events kept behind a hole */
+    FEED_RENDER_CALLS_MAX = 256,       /* calls of events under way at once to one service */
     FEED_AWAY_MS = 250, /* deadline of a call to a service that was away the last time */
 };
 
@@ -150,6 +151,7 @@ typedef struct {
     stream_t *stream;
     uint64_t first;
     uint32_t count;
+    bool is_used; /* since pages_sweep came by */
     size_t bytes; /* with what was rendered */
     event_t *events[];
 } page_t;
@@ -193,6 +195,8 @@ void pages_close(stream_t *stream);
  */
 void pages_seek(subscriber_t *subscriber);
 void pages_destroy(page_t *page);
+/* On the feed's pages_alarm: drops the pages that were not read from since the last time. */
+void pages_sweep(void *feed);
 
 /* ---- streams ---- */
 
@@ -374,6 +378,7 @@ struct feed {
     heads_t heads;
     list_t pages; /* longest unused first */
     size_t pages_bytes;
+    alarm_t pages_alarm; /* set while there are any */
     buffer_t rendering;
     feed_counts_t counts;
     struct {

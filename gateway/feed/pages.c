@@ -13,6 +13,7 @@ event_t *pages_find(stream_t *stream, uint64_t seq, page_t **page_p)
             continue;
         list_remove(&page->lru);
         list_append(&stream->feed->pages, &page->lru);
+        page->is_used = true;
         *page_p = page;
         return page->events[seq - page->first];
     }
@@ -41,6 +42,22 @@ static void s_make_room(feed_t *feed, const page_t *kept)
     }
 }
 
+void pages_sweep(void *arg)
+{
+    feed_t *feed = arg;
+    list_node_t *next;
+    for (list_node_t *node = feed->pages.next; node != &feed->pages; node = next) {
+        page_t *page = LIST_ITEM(node, page_t, lru);
+        next = node->next;
+        if (!page->is_used)
+            pages_destroy(page);
+        else
+            page->is_used = false;
+    }
+    if (!list_is_empty(&feed->pages))
+        alarm_set(feed->alarms, &feed->pages_alarm, FEED_PAGE_IDLE_MS);
+}
+
 void pages_account(page_t *page, size_t bytes)
 {
     page->bytes += bytes;
@@ -56,6 +73,7 @@ void pages_add(stream_t *stream, const replay_answer_t *answer)
     if (page == NULL)
         abort();
     page->stream = stream;
+    page->is_used = true;
     page->first = answer->events[0].seq;
     page->count = (uint32_t)answer->count;
     size_t bytes = sizeof *page;
@@ -67,6 +85,8 @@ void pages_add(stream_t *stream, const replay_answer_t *answer)
     }
     list_prepend(&stream->pages, &page->node);
     list_append(&stream->feed->pages, &page->lru);
+    if (!alarm_is_set(&stream->feed->pages_alarm))
+        alarm_set(stream->feed->alarms, &stream->feed->pages_alarm, FEED_PAGE_IDLE_MS);
     pages_account(page, bytes);
 }
 

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { signUp, create } from '../e2e/harness/client.mjs';
-import { metrics, metricSum, PLAIN_MEMORY, startSystem } from '../e2e/harness/system.mjs';
+import { metrics, metricSum, PLAIN_MEMORY, startSystem, until } from '../e2e/harness/system.mjs';
 import { burst, Farm, IS_FULL, residentMB, sleep, stamped, steadyLoad, unsentMB } from './farm.mjs';
 
 const { subscribers, stallS, calmS, perSecond, size } = IS_FULL
@@ -60,11 +60,11 @@ test(`${subscribers} subscribers, 5 % stop reading for ${stallS} s`, { timeout: 
 
     await farm.tell('stall', 0);
     const all = await farm.tell('await', head, 60);
-    const after = residentMB(gateway);
+    const caughtUp = residentMB(gateway); // with the pages that they shared; …
     const pages = (await replays()) - replaysBefore;
 
     t.diagnostic(`p99 ${calm.p99Ms} ms before, ${stalled.p99Ms} ms while ${subscribers / EVERY} stall (p50 ${calm.p50Ms} and ${stalled.p50Ms} ms, longest ${calm.maxMs} and ${stalled.maxMs} ms)`);
-    t.diagnostic(`resident ${before.toFixed(1)} MB before, at most ${highest.toFixed(1)} MB meanwhile, ${after.toFixed(1)} MB after; unsent in the kernel ${unsent.toFixed(1)} MB`);
+    t.diagnostic(`resident ${before.toFixed(1)} MB before, at most ${highest.toFixed(1)} MB meanwhile, ${caughtUp.toFixed(1)} MB when all had caught up; unsent in the kernel ${unsent.toFixed(1)} MB`);
     t.diagnostic(`${head} messages, ${stalled.deliveries} deliveries meanwhile; caught up in ${all.ms} ms with ${pages} replays`);
     assert.equal(others.reached, subscribers - subscribers / EVERY, 'those that read got everything');
     assert.equal(all.reached, subscribers, 'those that stalled got everything');
@@ -72,7 +72,8 @@ test(`${subscribers} subscribers, 5 % stop reading for ${stallS} s`, { timeout: 
     assert.equal(all.open, subscribers, 'nobody was thrown out');
     assert.ok(pages > 0 && pages <= subscribers / EVERY, `${pages} replays: pages are shared`);
     const limit = before * (IS_FULL ? 1.1 : 1.2); // a sanitizer's own memory wavers
-    assert.ok(highest <= limit && after <= limit, `resident: ${before} MB, then ${highest} and ${after} MB`);
+    assert.ok(highest <= limit, `resident: ${before} MB, then ${highest} MB`);
+    await until('the pages to be given back', () => residentMB(gateway) <= limit, { timeoutMs: 30_000 }); // … they do not stay
     // On a machine that tests share, a few late ones prove nothing: there it is the usual ones that count.
     const [share, slackMs] = IS_FULL ? ['p99Ms', 50] : ['p50Ms', 100];
     assert.ok(stalled[share] <= calm[share] * 1.5 + slackMs, `${share}: ${calm[share]}, then ${stalled[share]}`);

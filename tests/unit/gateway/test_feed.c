@@ -399,6 +399,30 @@ static void s_test_last_from_ring(void **state)
     feed_unsubscribe(&reader.subscriber);
 }
 
+/* Pages that nobody reads any more do not stay; who comes later has them read again. */
+static void s_test_pages_go(void **state)
+{
+    (void)state;
+    static reader_t early, late;
+    world_set_up(0, true);
+    s_commit(600, 'a', -1);
+    s_subscribe(&early, "a", FEED_START_AFTER, 10);
+    world_flow();
+    s_expect(&early, 11, 600);
+    size_t replays = world.replays;
+    assert_true(s_feed->pages_bytes > 0);
+    world_pass(2 * FEED_PAGE_IDLE_MS + 100);
+    assert_int_equal(s_feed->pages_bytes, 0);
+    assert_true(list_is_empty(&s_feed->pages));
+    assert_false(alarm_is_set(&s_feed->pages_alarm));
+    s_subscribe(&late, "a", FEED_START_AFTER, 10);
+    world_flow();
+    s_expect(&late, 11, 600);
+    assert_true(world.replays > replays);
+    feed_unsubscribe(&late.subscriber);
+    feed_unsubscribe(&early.subscriber);
+}
+
 /* A thousand who come at once are served by shared pages and rendered for once. */
 static void s_test_shared(void **state)
 {
@@ -1105,6 +1129,7 @@ int main(void)
         FEED_TEST(s_test_pruned),
         FEED_TEST(s_test_last),
         FEED_TEST(s_test_last_from_ring),
+        FEED_TEST(s_test_pages_go),
         FEED_TEST(s_test_shared),
         FEED_TEST(s_test_stalled),
         FEED_TEST(s_test_other_types),
