@@ -7,8 +7,8 @@
 
 enum {
     TICK_MS = 5000,
-    WORTH_BYTES = 2 * 1024 * 1024, /* free, and not there after the last trim */
-    CALM_BYTES = 256 * 1024,       /* that is in use may change by so much in a tick */
+    WORTH_BYTES = 1024 * 1024, /* free, and not there after the last trim */
+    CALM_BYTES = 256 * 1024,   /* that is in use may change by so much in a tick */
 };
 
 struct heap_trim {
