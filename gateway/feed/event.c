@@ -1,9 +1,10 @@
 #include "gateway/feed/event.h"
 
 #include <assert.h>
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/address_key.h"
 
 enum { RING_SMALLEST = 8 };
 
@@ -88,13 +89,7 @@ void graves_bury_bytes(graves_t *self, shared_bytes_t **bytes_p)
 
 uint64_t identity_hash(const char *name, size_t size)
 {
-    static unsigned char key[crypto_shorthash_KEYBYTES];
-    static bool has_key;
-    uint64_t hash;
-    if (!has_key)
-        crypto_shorthash_keygen(key);
-    has_key = true;
-    crypto_shorthash((unsigned char *)&hash, (const unsigned char *)name, size, key);
+    uint64_t hash = key_of(name, size);
     return hash != 0 ? hash : 1;
 }
 

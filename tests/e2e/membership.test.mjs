@@ -41,7 +41,7 @@ after(() => system?.stop());
 
 test('a call goes to the instance with the fewest in flight', async () => {
   const long = sleep(3000); // one of them is busy
-  await new Promise((resolve) => setTimeout(resolve, 100)); // for the call to be under way
+  await until('the call to be under way', async () => metricSum(await metrics(system.gateways[0]), 'parley_bus_in_flight', 'echo') === 1);
   const start = Date.now();
   for (let i = 0; i < 10; i++) await sleep(20);
   assert.ok(Date.now() - start < 2700, 'none of them waited behind the long one');

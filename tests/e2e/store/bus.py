@@ -1,5 +1,5 @@
 """The bus from a gateway's side (proto/bus.md), and private PostgreSQL clusters and stores for tests."""
-import atexit, json, os, pwd, shutil, signal, socket, struct, subprocess, tempfile, time, urllib.request, uuid
+import atexit, base64, json, os, pwd, shutil, signal, socket, struct, subprocess, tempfile, time, unittest, urllib.request, uuid
 import zmq
 
 HEADER = struct.Struct(">3sBBBHI16sQI")  # magic version verb flags - size id deadline -
@@ -280,3 +280,29 @@ class Store:
     def command(self, *words):
         return subprocess.run([self.binary, *words], env={**os.environ, "PARLEY_DATABASE_URL": self.url, "PARLEY_ADMIN": self.admin},
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=30)
+
+
+def claims(token, part=1):
+    text = token.split(".")[part]
+    return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+
+
+class StoreTest(unittest.TestCase):
+    """A PostgreSQL, a store and a gateway for all tests of a class."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.mkdtemp(prefix="parley-store-test-", dir="/tmp")
+        cls.postgres = Postgres()
+        cls.url = cls.postgres.database()
+        cls.store = Store(cls.url, cls.dir).start()
+        cls.gateway = Gateway(cls.store)
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.gateway.close()
+        try:
+            assert cls.store.stop() == 0, cls.store.log()
+        finally:
+            cls.postgres.remove()
+            shutil.rmtree(cls.dir)

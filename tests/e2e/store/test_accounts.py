@@ -1,15 +1,10 @@
 #!/usr/bin/python3
 """Accounts against a real store and a real PostgreSQL: sign-up, sign-in, refresh rotation, sign-out, shared keys."""
-import base64, json, shutil, subprocess, tempfile, threading, time, unittest, uuid
-from bus import Failure, Gateway, Postgres, Store
+import base64, json, subprocess, tempfile, threading, time, unittest, uuid
+from bus import Failure, Gateway, Store, StoreTest, claims
 
 PASSWORD = "passw0rd"
 SOMEBODY = object()
-
-
-def claims(token, part=1):
-    text = token.split(".")[part]
-    return json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
 
 
 def identity(session):
@@ -19,24 +14,7 @@ def identity(session):
             "claims": {"jti": c["jti"], "session": c["session"]}}
 
 
-class AccountsTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.dir = tempfile.mkdtemp(prefix="parley-accounts-test-", dir="/tmp")
-        cls.postgres = Postgres()
-        cls.url = cls.postgres.database()
-        cls.store = Store(cls.url, cls.dir).start()
-        cls.gateway = Gateway(cls.store)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.gateway.close()
-        try:
-            assert cls.store.stop() == 0, cls.store.log()
-        finally:
-            cls.postgres.remove()
-            shutil.rmtree(cls.dir)
-
+class AccountsTest(StoreTest):
     # ---- helpers ----
 
     def public(self, field, gateway=None, **args):

@@ -1,33 +1,15 @@
 #!/usr/bin/python3
 """AUTH (proto/bus.md 4.5): what the store tells gateways of sessions and API keys, from the log of changes on."""
-import base64, hashlib, json, shutil, tempfile, threading, time, unittest, uuid
-from bus import Gateway, Postgres, Store
+import base64, hashlib, json, threading, time, unittest, uuid
+from bus import Gateway, Store, StoreTest, claims
 
 
 def session_of(answer):
-    text = answer["token"].split(".")[1]
-    claims = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    return claims["session"], claims["sub"]
+    told = claims(answer["token"])
+    return told["session"], told["sub"]
 
 
-class AuthChangesTest(unittest.TestCase):
-    @classmethod
-    def setUpClass(cls):
-        cls.dir = tempfile.mkdtemp(prefix="parley-auth-test-", dir="/tmp")
-        cls.postgres = Postgres()
-        cls.url = cls.postgres.database()
-        cls.store = Store(cls.url, cls.dir).start()
-        cls.gateway = Gateway(cls.store)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.gateway.close()
-        try:
-            assert cls.store.stop() == 0, cls.store.log()
-        finally:
-            cls.postgres.remove()
-            shutil.rmtree(cls.dir)
-
+class AuthChangesTest(StoreTest):
     def auth(self, known=None, wait_ms=0, gateway=None):
         known = known or {}
         return (gateway or self.gateway).call("AUTH", {"epoch": known.get("epoch"), "after": known.get("seq"), "waitMs": wait_ms}, identity=None)
