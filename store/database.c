@@ -107,6 +107,12 @@ static void s_on_accounts(void *arg, bool up)
         self->options.on_accounts_up(self->options.arg);
 }
 
+static void s_on_change(void *arg, const char *table)
+{
+    database_t *self = arg;
+    self->options.on_change(self->options.arg, table);
+}
+
 static pg_link_t *
 s_new_link(database_t *self, loop_t *loop, const pg_link_options_t *given, err_t *err)
 {
@@ -148,9 +154,11 @@ database_t *database_new(loop_t *loop, const database_options_t *options, err_t 
     self->writer = s_new_link(self, loop, &writer, err);
     const pg_link_options_t accounts = {.name = "accounts",
                                         .quiet = true,
+                                        .settings = "LISTEN parley_changes",
                                         .statement_timeout_ms = STATEMENT_TIMEOUT_MS,
                                         .pipeline_max = READER_PIPELINE,
-                                        .on_state = s_on_accounts};
+                                        .on_state = s_on_accounts,
+                                        .on_notify = s_on_change};
     self->accounts = s_new_link(self, loop, &accounts, err);
     for (int i = 0; i < self->options.readers; i++) {
         char name[32];

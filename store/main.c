@@ -198,6 +198,16 @@ static void s_on_accounts_up(void *arg)
 {
     store_t *self = arg;
     accounts_on_database_ready(self->accounts);
+    auth_changes_look(self->auth_changes);
+}
+
+static void s_on_change(void *arg, const char *table)
+{
+    store_t *self = arg;
+    if (strcmp(table, "auth_changes") == 0)
+        auth_changes_look(self->auth_changes);
+    else if (strcmp(table, "signing_keys") == 0)
+        accounts_on_keys_changed(self->accounts);
 }
 
 /* At start it is the operator's mistake; later a newer store has migrated the database under this
@@ -326,6 +336,7 @@ static err_code_t s_start(store_t *self, err_t *err)
                                          .on_ready = s_on_database_ready,
                                          .on_writer_up = s_on_writer_up,
                                          .on_accounts_up = s_on_accounts_up,
+                                         .on_change = s_on_change,
                                          .on_refused = s_on_refused,
                                          .arg = self};
     const accounts_options_t accounts = {

@@ -457,6 +457,16 @@ static void s_read_results(pg_link_t *self)
         s_lose(self, "started anew");
 }
 
+static void s_read_notifications(pg_link_t *self)
+{
+    PGnotify *notification;
+    while (self->state == LINK_UP && (notification = PQnotifies(self->conn))) {
+        if (self->options.on_notify)
+            self->options.on_notify(self->options.arg, notification->extra);
+        PQfreemem(notification);
+    }
+}
+
 static void s_on_fd(void *arg, int events)
 {
     pg_link_t *self = arg;
@@ -464,7 +474,7 @@ static void s_on_fd(void *arg, int events)
         /* Results that came before the end are still there. */
         if (self->state == LINK_UP)
             s_read_results(self);
-        if (self->conn && (self->state == LINK_UP || self->state == LINK_SETTING_UP))
+        if (self->conn)
             s_lose_conn(self);
         return;
     }
@@ -473,9 +483,10 @@ static void s_on_fd(void *arg, int events)
         s_read_setup(self);
     else
         s_read_results(self);
+    s_read_notifications(self);
     if (self->state == LINK_UP)
         s_pump(self);
-    if (self->conn && (self->state == LINK_UP || self->state == LINK_SETTING_UP))
+    if (self->conn)
         s_flush(self);
 }
 

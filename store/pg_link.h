@@ -81,6 +81,9 @@ typedef struct {
     /* settings or check_sql failed; may be NULL. It is tried again later all the same. */
     void (*on_setup_error)(void *arg, const char *sqlstate, const char *message);
     void (*on_state)(void *arg, bool up); /* the connection came or went; may be NULL */
+    /* A notification came, of a channel that settings listen to; may be NULL. What is notified
+     * while there is no connection is lost: look when on_state says that it came. */
+    void (*on_notify)(void *arg, const char *payload);
     void *arg;
 } pg_link_options_t;
 

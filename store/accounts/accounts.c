@@ -750,6 +750,11 @@ void accounts_on_database_ready(accounts_t *self)
     signing_keys_refresh(self->tools.keys);
 }
 
+void accounts_on_keys_changed(accounts_t *self)
+{
+    signing_keys_refresh(self->tools.keys);
+}
+
 bool accounts_is_ready(const accounts_t *self, char *reason, size_t size)
 {
     return signing_keys_are_ready(self->tools.keys, reason, size);

@@ -32,7 +32,7 @@ typedef struct {
 typedef struct accounts accounts_t;
 
 /* Copies the options; reads master.key. link is borrowed and outlives self; best one of accounts'
- * own, with a pipeline. Hashes once (some 30 ms). NULL and ERR_CONFIG with one line if master.key
+ * own, with a pipeline. NULL and ERR_CONFIG with one line if master.key
  * is missing or unreadable, or an option is wrong. */
 accounts_t *
 accounts_new(loop_t *loop, pg_link_t *link, const accounts_options_t *options, err_t *err);
@@ -44,8 +44,11 @@ accounts_new(loop_t *loop, pg_link_t *link, const accounts_options_t *options, e
 const store_handler_t *accounts_handlers(const accounts_t *self);
 
 /* Call it whenever the link came up and the migrations are applied: loads the signing keys, or
- * makes the first one, in the background, and goes on looking for new ones. */
+ * makes the first one, in the background. */
 void accounts_on_database_ready(accounts_t *self);
+
+/* The database says that somebody changed the signing keys. */
+void accounts_on_keys_changed(accounts_t *self);
 
 /* Are the signing keys there? If not, why (reason may be NULL): "the signing keys are not loaded
  * yet", or that master.key is the wrong one. Sign-in is UNAVAILABLE until then. */

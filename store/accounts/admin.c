@@ -383,7 +383,7 @@ int admin_user(const admin_options_t *options, int count, char **words)
 
 /* ---- signing keys ---- */
 
-/* Gateways learn the new key before its first token: stores read the table every 10 s, gateways ask
+/* Gateways learn the new key before its first token: stores are notified, gateways ask
  * them every 2 s. A key verifies for as long as its last token lives, and a little. */
 static const char s_insert_signing_key[] =
     "WITH n AS (SELECT coalesce(max(generation), 0) + 1 AS generation,"

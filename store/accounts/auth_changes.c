@@ -1,6 +1,7 @@
 #include "store/accounts/auth_changes.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,13 @@
 #include "common/log.h"
 #include "common/uuid.h"
 
-enum { CLEANING_MS = 600000, READ_TIMEOUT_MS = 5000, HASH_SIZE = 32, HASH_TEXT_SIZE = 44 };
+enum {
+    CLEANING_MS = 600000,
+    CLEANING_TIMEOUT_MS = 5000,
+    RETRY_MS = 1000,
+    HASH_SIZE = 32,
+    HASH_TEXT_SIZE = 44
+};
 
 /* A call that is held or read for. */
 typedef struct {
@@ -27,8 +34,14 @@ struct auth_changes {
     pg_link_t *link;
     list_t held;
     list_t reading;
-    loop_timer_t *poll, *cleaning;
-    bool is_polling;
+    loop_timer_t *over; /* when the first of the held calls is */
+    loop_timer_t *retry, *cleaning;
+    /* The last change, as the last look found it. */
+    char epoch[EPOCH_SIZE];
+    int64_t seq;
+    bool is_known;   /* nothing has changed since, if the link stands */
+    bool is_looking; /* a look is under way … */
+    bool look_again; /* … and something was notified meanwhile */
     bool is_stopped;
 };
 
@@ -176,48 +189,85 @@ static void s_read(waiter_t *waiter)
 
 /* ---- holding ---- */
 
-static bool s_is_behind(const waiter_t *waiter, const PGresult *head)
+static bool s_is_behind(const auth_changes_t *self, const waiter_t *waiter)
 {
-    return strcmp(waiter->epoch, PQgetvalue(head, 0, 0)) != 0 ||
-           waiter->after != pg_bigint(head, 0, 1);
+    return strcmp(waiter->epoch, self->epoch) != 0 || waiter->after != self->seq;
 }
 
-static void s_on_head(void *arg, const pg_outcome_t *outcome)
+static void s_end_waits(void *arg)
 {
     auth_changes_t *self = arg;
-    self->is_polling = false;
-    if (self->is_stopped)
-        return;
-    bool is_known = outcome->code == ERR_OK && PQntuples(outcome->results[0]) == 1;
-    int64_t now_ms = clock_unix_ms();
+    int64_t now_ms = clock_unix_ms(), first_ms = INT64_MAX;
     for (list_node_t *node = self->held.next, *next; node != &self->held; node = next) {
         waiter_t *waiter = LIST_ITEM(node, waiter_t, node);
         next = node->next;
-        if (is_known && s_is_behind(waiter, outcome->results[0]))
-            s_read(waiter);
-        else if (now_ms >= waiter->until_ms)
+        if (now_ms >= waiter->until_ms)
             s_answer_nothing(waiter);
+        else if (waiter->until_ms < first_ms)
+            first_ms = waiter->until_ms;
     }
-    if (!list_is_empty(&self->held))
-        loop_timer_start(self->poll, AUTH_CHANGES_POLL_MS, 0);
+    if (first_ms != INT64_MAX)
+        loop_timer_start(self->over, (uint64_t)(first_ms - now_ms), 0);
 }
 
-static void s_on_poll(void *arg)
-{
-    auth_changes_t *self = arg;
-    if (self->is_polling || list_is_empty(&self->held))
-        return;
-    self->is_polling = true;
-    pg_link_read(self->link, &s_head, NULL, clock_unix_ms() + READ_TIMEOUT_MS, s_on_head, self);
-}
-
+/* The waiter has all there was when somebody looked last. */
 static void s_hold(waiter_t *waiter)
 {
     auth_changes_t *self = waiter->owner;
     list_remove(&waiter->node);
     list_append(&self->held, &waiter->node);
-    if (!self->is_polling && !loop_timer_is_active(self->poll))
-        loop_timer_start(self->poll, AUTH_CHANGES_POLL_MS, 0);
+    s_end_waits(self);
+}
+
+/* ---- looking ---- */
+
+static void s_on_head(void *arg, const pg_outcome_t *outcome)
+{
+    auth_changes_t *self = arg;
+    self->is_looking = false;
+    if (self->is_stopped)
+        return;
+    if (outcome->code != ERR_OK || PQntuples(outcome->results[0]) != 1) {
+        loop_timer_start(self->retry, RETRY_MS, 0);
+        return;
+    }
+    snprintf(self->epoch, sizeof self->epoch, "%s", PQgetvalue(outcome->results[0], 0, 0));
+    self->seq = pg_bigint(outcome->results[0], 0, 1);
+    self->is_known = !self->look_again;
+    for (list_node_t *node = self->held.next, *next; node != &self->held; node = next) {
+        waiter_t *waiter = LIST_ITEM(node, waiter_t, node);
+        next = node->next;
+        if (s_is_behind(self, waiter))
+            s_read(waiter);
+    }
+    if (self->look_again)
+        auth_changes_look(self);
+}
+
+void auth_changes_look(auth_changes_t *self)
+{
+    if (self->is_stopped)
+        return;
+    self->is_known = false;
+    self->look_again = self->is_looking;
+    if (self->is_looking)
+        return;
+    self->is_looking = true;
+    pg_link_read(self->link, &s_head, NULL, 0, s_on_head, self);
+}
+
+static void s_on_retry(void *arg)
+{
+    auth_changes_look(arg);
+}
+
+/* ---- calls ---- */
+
+/* Who does not want to wait is told what the table says now; a notification may be on its way. */
+static bool s_must_read(const auth_changes_t *self, const waiter_t *waiter, json_int_t wait_ms)
+{
+    return wait_ms == 0 || !self->is_known || !pg_link_is_up(self->link) ||
+           s_is_behind(self, waiter);
 }
 
 /* args: {"epoch", "after", "waitMs"}, all optional. */
@@ -245,7 +295,10 @@ static void s_auth_call(void *arg, store_call_t *call)
         memcpy(waiter->epoch, epoch, EPOCH_SIZE);
         waiter->after = json_integer_value(after);
     }
-    s_read(waiter);
+    if (s_must_read(self, waiter, wait_ms))
+        s_read(waiter);
+    else
+        s_hold(waiter);
 }
 
 const store_handler_t auth_changes_handlers[] = {{"AUTH", s_auth_call}, {NULL, NULL}};
@@ -264,7 +317,8 @@ static void s_on_cleaning(void *arg)
     auth_changes_t *self = arg;
     pg_step_t step = {.statement = &s_clean};
     if (pg_link_is_up(self->link))
-        pg_link_run(self->link, &step, 1, clock_unix_ms() + READ_TIMEOUT_MS, s_on_cleaned, self);
+        pg_link_run(self->link, &step, 1, clock_unix_ms() + CLEANING_TIMEOUT_MS, s_on_cleaned,
+                    self);
 }
 
 auth_changes_t *auth_changes_new(loop_t *loop, pg_link_t *link)
@@ -276,7 +330,8 @@ auth_changes_t *auth_changes_new(loop_t *loop, pg_link_t *link)
     self->link = link;
     list_init(&self->held);
     list_init(&self->reading);
-    self->poll = loop_timer_new(loop, s_on_poll, self);
+    self->over = loop_timer_new(loop, s_end_waits, self);
+    self->retry = loop_timer_new(loop, s_on_retry, self);
     self->cleaning = loop_timer_new(loop, s_on_cleaning, self);
     loop_timer_start(self->cleaning, CLEANING_MS, CLEANING_MS);
     return self;
@@ -287,7 +342,8 @@ void auth_changes_stop(auth_changes_t *self)
     if (self->is_stopped)
         return;
     self->is_stopped = true;
-    loop_timer_destroy(&self->poll);
+    loop_timer_destroy(&self->over);
+    loop_timer_destroy(&self->retry);
     loop_timer_destroy(&self->cleaning);
     while (!list_is_empty(&self->held))
         s_answer_nothing(LIST_ITEM(list_first(&self->held), waiter_t, node));

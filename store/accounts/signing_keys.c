@@ -9,14 +9,15 @@
 #include "common/clock.h"
 #include "common/log.h"
 
-enum { REFRESH_MS = 10000, RETRY_MS = 1000, READ_TIMEOUT_MS = 8000 };
+enum { REFRESH_MS = 600000, RETRY_MS = 1000, READ_TIMEOUT_MS = 8000 };
 
 struct signing_keys {
     pg_link_t *link;
     keyring_t *keyring;
     loop_timer_t *timer;
     err_t last_error; /* why the last look failed, as it was logged */
-    bool is_busy;     /* a look is under way */
+    bool is_busy;     /* a look is under way … */
+    bool again;       /* … and something may have changed since it began */
     bool is_stopped;
 };
 
@@ -154,10 +155,13 @@ static void s_on_rows(void *arg, const pg_outcome_t *outcome)
         s_make_first(self);
     else
         s_take_rows(self, rows);
+    if (self->again && !self->is_busy)
+        signing_keys_refresh(self);
 }
 
 void signing_keys_refresh(signing_keys_t *self)
 {
+    self->again = self->is_busy;
     if (self->is_busy || self->is_stopped)
         return;
     self->is_busy = true;

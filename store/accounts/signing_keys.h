@@ -1,8 +1,8 @@
 /* store/accounts/signing_keys.h: keeps the keyring like the table signing_keys. Loop thread only.
  *
  * The first store of a database makes the first key; stores that do so at the same time agree by
- * INSERT … ON CONFLICT DO NOTHING on generation 1. The table is read again every few seconds, so
- * that a key which another process adds is published and used without a restart. */
+ * INSERT … ON CONFLICT DO NOTHING on generation 1. The table is read whenever it is said to have
+ * changed, so a key which another process adds is published and used without a restart. */
 #ifndef PARLEY_STORE_ACCOUNTS_SIGNING_KEYS_H
 #define PARLEY_STORE_ACCOUNTS_SIGNING_KEYS_H
 
@@ -20,7 +20,7 @@ typedef struct signing_keys signing_keys_t;
 /* Reads nothing yet. link is borrowed until signing_keys_stop. Never NULL. */
 signing_keys_t *signing_keys_new(loop_t *loop, pg_link_t *link, const master_key_t *master);
 
-/* Reads the table now, and from now on by itself. */
+/* Reads the table: the link came up, or the table changed. What fails is tried again. */
 void signing_keys_refresh(signing_keys_t *self);
 
 /* Is there a key to sign with? If not, why (reason may be NULL). */

@@ -330,7 +330,7 @@ describe('the administrator', () => {
     let fresh;
     await until('the new key to sign', async () => kid((fresh = (await signIn(name)).token)) === next, { timeoutMs: 15_000 });
     for (const gateway of system.gateways) {
-      assert.equal(await status(gateway.url, { token: fresh }), 200);
+      await until('the gateway to know the new key', async () => (await status(gateway.url, { token: fresh })) === 200, { timeoutMs: 5000 });
       assert.equal(await status(gateway.url, { token }), 200);
     }
     assert.deepEqual(subscriber.errors, []);

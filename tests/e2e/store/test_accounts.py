@@ -342,8 +342,8 @@ class AccountsTest(StoreTest):
             old = gateway.hello()["issuer"]["jwks"]["keys"][0]["kid"]
             kid, sealed = self.postgres.sql("SELECT kid, encode(sealed, 'hex') FROM signing_keys", urls[1]).split("|")
             self.postgres.sql("INSERT INTO signing_keys (generation, kid, alg, sealed, signs_from) "
-                              f"VALUES (2, '{kid}', 'ES256', decode('{sealed}', 'hex'), now() + interval '12 s')", urls[0])
-            end = time.time() + 11
+                              f"VALUES (2, '{kid}', 'ES256', decode('{sealed}', 'hex'), now() + interval '4 s')", urls[0])
+            end = time.time() + 3
             while len(gateway.hello()["issuer"]["jwks"]["keys"]) < 2 and time.time() < end:
                 time.sleep(0.1)
             kids = [key["kid"] for key in gateway.hello()["issuer"]["jwks"]["keys"]]

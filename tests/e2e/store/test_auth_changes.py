@@ -89,6 +89,27 @@ class AuthChangesTest(StoreTest):
         self.assertNotIn("changes", self.auth(known, 700))
         self.assertTrue(0.6 < time.time() - began < 3, time.time() - began)
 
+    def test_an_idle_store_asks_nothing(self):
+        spoke = lambda: self.sql("SELECT max(query_start) FROM pg_stat_activity"
+                                 " WHERE application_name LIKE 'parley-store%' AND datname = current_database()")
+        known = self.auth()
+        before = spoke()
+        self.assertNotIn("changes", self.auth(known, 3000))
+        self.assertEqual(spoke(), before)
+
+    def test_what_changes_while_nobody_listens(self):
+        """The connection that listens is cut, and something changes before the next one stands."""
+        for _ in range(5):
+            session, _ = session_of(self.sign_up())
+            known = self.auth()
+            id = self.gateway.post("AUTH", {"epoch": known["epoch"], "after": known["seq"], "waitMs": 8000}, identity=None)
+            time.sleep(0.1)
+            self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'parley-store accounts'"
+                     f" AND datname = current_database(); UPDATE sessions SET ended_at = now() WHERE id = '{session}'")
+            ended = time.time()
+            self.assertEqual(self.sessions(self.gateway.wait(id)), [session])
+            self.assertLess(time.time() - ended, 2)
+
     def test_many_in_parts(self):
         known = self.auth()
         self.sql("INSERT INTO ended_sessions SELECT auth_next_seq(), gen_random_uuid(), now() + interval '1 hour'"
