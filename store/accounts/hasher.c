@@ -10,6 +10,7 @@
 
 /* OWASP's parameters for Argon2id with one lane. */
 enum { OPS_LIMIT = 2, MEMORY_LIMIT_BYTES = 19 * 1024 * 1024 };
+enum { TYPICAL_US = 30000, SALT_SIZE = 16, HASH_SIZE = 32, BASE64_MAX = 48 };
 
 _Static_assert((int)PASSWORD_HASH_SIZE == (int)crypto_pwhash_STRBYTES, "text of a hash");
 
@@ -44,6 +45,20 @@ struct hasher {
     metric_t *latency, *waiting_gauge, *refused;
 };
 
+/* The hash of a password that nobody knows, not even we: any bytes will do. */
+static void s_invent(char hash[PASSWORD_HASH_SIZE])
+{
+    uint8_t bytes[SALT_SIZE + HASH_SIZE];
+    char salt[BASE64_MAX], sum[BASE64_MAX];
+    randombytes_buf(bytes, sizeof bytes);
+    sodium_bin2base64(salt, sizeof salt, bytes, SALT_SIZE,
+                      sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+    sodium_bin2base64(sum, sizeof sum, bytes + SALT_SIZE, HASH_SIZE,
+                      sodium_base64_VARIANT_ORIGINAL_NO_PADDING);
+    snprintf(hash, PASSWORD_HASH_SIZE, "$argon2id$v=19$m=%d,t=%d,p=1$%s$%s",
+             MEMORY_LIMIT_BYTES / 1024, OPS_LIMIT, salt, sum);
+}
+
 hasher_t *hasher_new(loop_t *loop)
 {
     hasher_t *self = calloc(1, sizeof *self);
@@ -51,14 +66,8 @@ hasher_t *hasher_new(loop_t *loop)
         abort();
     self->loop = loop_uv(loop);
     self->tail = &self->head;
-    char secret[32];
-    randombytes_buf(secret, sizeof secret);
-    int64_t start_us = clock_mono_us();
-    if (crypto_pwhash_str(self->nobody, secret, sizeof secret, OPS_LIMIT,
-                          (size_t)MEMORY_LIMIT_BYTES) != 0)
-        abort();
-    sodium_memzero(secret, sizeof secret);
-    self->typical_us = clock_mono_us() - start_us;
+    s_invent(self->nobody);
+    self->typical_us = TYPICAL_US;
     self->latency =
         metrics_latency("parley_password_hash_seconds", "Time to compute one password hash", NULL);
     self->waiting_gauge =

@@ -32,7 +32,7 @@ typedef enum {
 /* hash: of the password if it was to be hashed, else NULL; borrowed for the call. */
 typedef void (*hasher_done_fn)(void *arg, hasher_outcome_t outcome, const char *hash);
 
-/* Computes one hash (what unknown handles are compared with). Never NULL. */
+/* Never NULL. */
 hasher_t *hasher_new(loop_t *loop);
 
 /* Hashes size bytes (copied, wiped afterwards). False, and fn is never called, if the queue is

@@ -67,6 +67,37 @@ static void test_hash_and_verify(void **state)
     loop_destroy(&seen.loop);
 }
 
+/* The shortest of some times that one comparison took. */
+static int64_t s_time_us(hasher_t *hasher, seen_t *seen, const char *hash)
+{
+    int64_t best_us = INT64_MAX;
+    for (int i = 0; i < 4; i++) {
+        int64_t start_us = clock_mono_us();
+        assert_true(hasher_verify(hasher, hash, "wrong", 5, s_deadline_ms(), s_on_done, seen));
+        s_wait(seen, seen->count + 1);
+        int64_t took_us = clock_mono_us() - start_us;
+        best_us = took_us < best_us ? took_us : best_us;
+    }
+    return best_us;
+}
+
+static void test_nobody_takes_as_long(void **state)
+{
+    (void)state;
+    seen_t seen = {.loop = loop_new()};
+    hasher_t *hasher = hasher_new(seen.loop);
+    assert_true(hasher_hash(hasher, "passw0rd", 8, s_deadline_ms(), s_on_done, &seen));
+    s_wait(&seen, 1);
+    char hash[PASSWORD_HASH_SIZE];
+    strcpy(hash, seen.hash);
+    int64_t somebody_us = s_time_us(hasher, &seen, hash);
+    int64_t nobody_us = s_time_us(hasher, &seen, NULL);
+    assert_int_equal(seen.outcomes[HASHER_MISMATCH], 8);
+    assert_true(nobody_us > somebody_us / 2 && nobody_us < somebody_us * 2);
+    hasher_destroy(&hasher);
+    loop_destroy(&seen.loop);
+}
+
 static void test_bounds(void **state)
 {
     (void)state;
@@ -113,6 +144,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hash_and_verify),
+        cmocka_unit_test(test_nobody_takes_as_long),
         cmocka_unit_test(test_bounds),
         cmocka_unit_test(test_stop),
     };
