@@ -187,6 +187,10 @@ database_t *database_new(loop_t *loop, const database_options_t *options, err_t 
 void database_open(database_t *self)
 {
     pg_link_open(self->control);
+    /* Those without which nothing is ready connect meanwhile. */
+    pg_link_prepare(self->writer);
+    pg_link_prepare(self->accounts);
+    pg_link_prepare(self->readers[0]);
 }
 
 void database_destroy(database_t **self_p)

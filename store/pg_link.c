@@ -26,7 +26,15 @@ enum {
     REASON_SIZE = 512,
 };
 
-typedef enum { LINK_CLOSED, LINK_WAITING, LINK_DIALING, LINK_SETTING_UP, LINK_UP } link_state_t;
+/* HELD: connected, and not opened yet. */
+typedef enum {
+    LINK_CLOSED,
+    LINK_WAITING,
+    LINK_DIALING,
+    LINK_HELD,
+    LINK_SETTING_UP,
+    LINK_UP
+} link_state_t;
 
 struct pg_link {
     loop_t *loop;
@@ -50,6 +58,7 @@ struct pg_link {
     int64_t
         progress_us; /* when the server last said something, or was asked while nothing was open */
     bool flush_deferred, reset_wanted;
+    bool is_prepared; /* and not opened yet */
     bool destroying;
     metric_t *metric_up, *metric_waiting, *metric_sent, *metric_connects, *metric_losses,
         *metric_time;
@@ -110,7 +119,8 @@ static void s_down(pg_link_t *self, const char *reason)
     self->state = LINK_WAITING;
     s_set_reason(self, text);
     if (!self->destroying && strcmp(self->logged, text) != 0) {
-        log_write(self->options.quiet ? LOG_LEVEL_DEBUG : s_level(was_up, text), "database away",
+        bool is_quiet = self->options.quiet || self->is_prepared;
+        log_write(is_quiet ? LOG_LEVEL_DEBUG : s_level(was_up, text), "database away",
                   log_str("link", self->name), log_str("reason", text), LOG_END);
         snprintf(self->logged, sizeof self->logged, "%s", text);
     }
@@ -266,6 +276,17 @@ static void s_on_setup_timeout(void *arg)
     s_lose(arg, "the database does not answer");
 }
 
+static void s_set_up(pg_link_t *self)
+{
+    self->state = LINK_SETTING_UP;
+    if (!PQsendQuery(self->conn, self->setup_sql)) {
+        s_lose_conn(self);
+        return;
+    }
+    loop_timer_start(self->setup_timer, self->options.setup_timeout_ms, 0);
+    s_flush(self);
+}
+
 static void s_on_dialed(void *arg, PGconn *conn, const char *reason)
 {
     pg_link_t *self = arg;
@@ -276,14 +297,13 @@ static void s_on_dialed(void *arg, PGconn *conn, const char *reason)
     }
     pg_dial_destroy(&self->dial);
     self->conn = conn;
-    self->state = LINK_SETTING_UP;
     self->fd = loop_fd_new(self->loop, PQsocket(conn), s_on_fd, self);
-    if (!PQsendQuery(conn, self->setup_sql)) {
-        s_lose_conn(self);
+    if (!self->is_prepared) {
+        s_set_up(self);
         return;
     }
-    loop_timer_start(self->setup_timer, self->options.setup_timeout_ms, 0);
-    s_flush(self);
+    self->state = LINK_HELD;
+    loop_fd_want(self->fd, UV_READABLE); /* its end */
 }
 
 static void s_dial(pg_link_t *self)
@@ -594,8 +614,22 @@ pg_link_t *pg_link_new(loop_t *loop, const pg_link_options_t *options, err_t *er
 
 void pg_link_open(pg_link_t *self)
 {
-    if (self->state == LINK_CLOSED)
+    bool was_prepared = self->is_prepared;
+    self->is_prepared = false;
+    if (was_prepared && self->state == LINK_HELD) {
+        s_set_up(self);
+    } else if (self->state == LINK_CLOSED || (was_prepared && self->state == LINK_WAITING)) {
+        loop_timer_stop(self->retry_timer);
         s_dial(self);
+    }
+}
+
+void pg_link_prepare(pg_link_t *self)
+{
+    if (self->state != LINK_CLOSED)
+        return;
+    self->is_prepared = true;
+    s_dial(self);
 }
 
 bool pg_link_is_up(const pg_link_t *self)

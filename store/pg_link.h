@@ -98,6 +98,10 @@ pg_link_t *pg_link_new(loop_t *loop, const pg_link_options_t *options, err_t *er
  * changes. */
 void pg_link_open(pg_link_t *self);
 
+/* Connects, and waits for pg_link_open before it asks the database for anything: so that the
+ * connection is there by then. No failure is worth a line in the log meanwhile. */
+void pg_link_prepare(pg_link_t *self);
+
 bool pg_link_is_up(const pg_link_t *self);
 /* Why not, for people; "" while it is up. Never holds a password. */
 const char *pg_link_reason(const pg_link_t *self);
