@@ -35,6 +35,16 @@ typedef struct post {
     bool careful;    /* its room is guarded, or it may be stored already */
 } post_t;
 
+/* One group commit, until all its posts are answered or back in the queue. */
+typedef struct {
+    batch_t batch;
+    post_t *posts[BATCH_MAX]; /* NULL: done with */
+    bool is_fresh[BATCH_MAX]; /* of a leader: it was inserted now, not found */
+    bool is_found[BATCH_MAX];
+    bool is_secret[BATCH_MAX]; /* of a leader: found, but its sender is to know of no such room */
+    int64_t sent_us;
+} commit_t;
+
 struct writer {
     loop_t *loop;
     database_t *database;
@@ -42,20 +52,18 @@ struct writer {
     tail_reader_t *tails;
     post_t *queue; /* in order of arrival */
     size_t queue_count, queue_bytes;
-    batch_t batch; /* under way, if posts[0] */
-    post_t *posts[BATCH_MAX];
-    bool is_fresh[BATCH_MAX]; /* of a leader: it was inserted now, not found */
-    bool is_found[BATCH_MAX];
-    bool is_secret[BATCH_MAX]; /* of a leader: found, but its sender is to know of no such room */
-    int64_t sent_us;
+    commit_t commits[2];
+    commit_t *sent;  /* the one under way, or NULL */
+    commit_t *done;  /* the one before, whose answers wait for the end of the turn, or NULL */
     int batch_limit; /* smaller than BATCH_MAX while a bad row is looked for */
-    bool busy, kick_deferred, stopped;
+    bool kick_deferred, stopped;
     loop_timer_t *tick, *pause;
     buffer_t payload;
     metric_t *metric_queue, *metric_queue_bytes, *metric_batch, *metric_commit, *metric_careful,
         *metric_retries, *metric_duplicates, *metric_splits, *metric_expired;
 };
 
+static void s_kick(void *arg);
 static void s_kick_soon(writer_t *self);
 
 /* ---- the queue ---- */
@@ -121,10 +129,10 @@ static void s_answer(store_call_t *call, const buffer_t *payload)
 
 /* Answers a call whose message is stored. False: it is the other one's of two who named the same
  * id, and whether he may know of the room was not asked: he has to try for himself. */
-static bool s_answer_stored(writer_t *self, int index, int leader)
+static bool s_answer_stored(writer_t *self, commit_t *commit, int index, int leader)
 {
-    const message_t *message = &self->posts[leader]->message;
-    store_call_t *call = self->posts[index]->call;
+    const message_t *message = &commit->posts[leader]->message;
+    store_call_t *call = commit->posts[index]->call;
     if (strlen(call->handle) == message->handle_size &&
         memcmp(call->handle, message->handle, message->handle_size) == 0) {
         s_answer(call, &self->payload);
@@ -132,7 +140,7 @@ static bool s_answer_stored(writer_t *self, int index, int leader)
     }
     if (index != leader && room_is_private(message->room, message->room_size))
         return false;
-    if (self->is_secret[leader])
+    if (commit->is_secret[leader])
         room_refuse(call);
     else
         store_call_fail(call, ERR_CONFLICT, "\"argument\":\"messageId\"",
@@ -140,52 +148,66 @@ static bool s_answer_stored(writer_t *self, int index, int leader)
     return true;
 }
 
-/* The batch is in the log. For each leader: its event, if it is new, and answers to all that sent
- * it. */
-static void s_finish_batch(writer_t *self)
+/* The leader's message is in the log: its event, if it is new, and answers to all that sent it. */
+static void s_finish_post(writer_t *self, commit_t *commit, int leader, const char *epoch)
+{
+    post_t *post = commit->posts[leader];
+    message_t *message = &post->message;
+    cursor_base_t base = message_cursor_base(epoch, message->room, message->room_size);
+    buffer_clear(&self->payload);
+    message_print(&self->payload, message, &base);
+    assert(!self->payload.failed);
+    if (commit->is_fresh[leader]) {
+        publisher_event(self->publisher, message->room, message->room_size, message->seq,
+                        "createMessage", self->payload.data, self->payload.size);
+        tail_reader_append(self->tails, epoch, message->room, message->room_size, message->seq,
+                           self->payload.data, self->payload.size);
+    } else { /* whoever wrote it may have died before publishing it */
+        publisher_head(self->publisher, message->room, message->room_size);
+        metric_inc(self->metric_duplicates);
+    }
+    /* The leader last: the message's strings live in its call. */
+    for (int j = commit->batch.count - 1; j >= leader; j--) {
+        post_t *same = commit->posts[j];
+        if (!same || commit->batch.leader[j] != leader || !s_answer_stored(self, commit, j, leader))
+            continue;
+        commit->posts[j] = NULL;
+        if (j != leader)
+            free(same);
+    }
+    free(post);
+}
+
+/* What the batch found in the log, or put there, is told. */
+static void s_finish(writer_t *self, commit_t *commit)
 {
     const char *epoch = database_epoch(self->database);
     FAULT_EXIT("exit_after_commit");
-    for (int i = 0; i < self->batch.count; i++) {
-        post_t *post = self->posts[i];
-        if (!batch_is_leader(&self->batch, i) || !self->is_found[i])
-            continue;
-        message_t *message = &post->message;
-        cursor_base_t base = message_cursor_base(epoch, message->room, message->room_size);
-        buffer_clear(&self->payload);
-        message_print(&self->payload, message, &base);
-        assert(!self->payload.failed);
-        if (self->is_fresh[i]) {
-            publisher_event(self->publisher, message->room, message->room_size, message->seq,
-                            "createMessage", self->payload.data, self->payload.size);
-            tail_reader_append(self->tails, epoch, message->room, message->room_size, message->seq,
-                               self->payload.data, self->payload.size);
-        } else { /* whoever wrote it may have died before publishing it */
-            publisher_head(self->publisher, message->room, message->room_size);
-            metric_inc(self->metric_duplicates);
-        }
-        /* The leader last: the message's strings live in its call. */
-        for (int j = self->batch.count - 1; j >= i; j--) {
-            post_t *same = self->posts[j];
-            if (!same || self->batch.leader[j] != i || !s_answer_stored(self, j, i))
-                continue;
-            self->posts[j] = NULL;
-            if (j != i)
-                free(same);
-        }
-        free(post);
-    }
+    for (int i = 0; i < commit->batch.count; i++)
+        if (batch_is_leader(&commit->batch, i) && commit->is_found[i])
+            s_finish_post(self, commit, i, epoch);
 }
 
-/* Puts what is left of the batch back at the head of the queue. */
-static void s_requeue(writer_t *self, bool maybe_done, bool careful)
+static void s_finish_done(void *arg)
+{
+    writer_t *self = arg;
+    commit_t *commit = self->done;
+    if (!commit)
+        return;
+    self->done = NULL;
+    loop_defer_cancel(self->loop, s_finish_done, self);
+    s_finish(self, commit);
+}
+
+/* Puts what is left of the batch, and not in the log, back at the head of the queue. */
+static void s_requeue(writer_t *self, commit_t *commit, bool maybe_done, bool careful)
 {
     post_t *again = NULL;
-    for (int i = 0; i < self->batch.count; i++) {
-        post_t *post = self->posts[i];
-        if (!post)
+    for (int i = 0; i < commit->batch.count; i++) {
+        post_t *post = commit->posts[i];
+        if (!post || (commit == self->done && commit->is_found[commit->batch.leader[i]]))
             continue;
-        self->posts[i] = NULL;
+        commit->posts[i] = NULL;
         post->maybe_done = post->maybe_done || maybe_done;
         post->careful = post->careful || careful;
         /* What a found row put into the message is not its own. */
@@ -207,16 +229,16 @@ static void s_requeue(writer_t *self, bool maybe_done, bool careful)
 
 /* Rows begin with room, id, seq, created_at. With stored, handle and body follow, of who was first,
  * and whether who sends it now may know of it. */
-static void s_take_rows(writer_t *self, const PGresult *rows, bool stored)
+static void s_take_rows(commit_t *commit, const PGresult *rows, bool stored)
 {
     for (int row = 0; row < PQntuples(rows); row++) {
         int index =
-            batch_find(&self->batch, PQgetvalue(rows, row, 0), (size_t)PQgetlength(rows, row, 0),
+            batch_find(&commit->batch, PQgetvalue(rows, row, 0), (size_t)PQgetlength(rows, row, 0),
                        (const unsigned char *)PQgetvalue(rows, row, 1));
         if (index < 0)
             continue;
-        message_t *message = &self->posts[index]->message;
-        self->is_found[index] = true;
+        message_t *message = &commit->posts[index]->message;
+        commit->is_found[index] = true;
         message->seq = (uint64_t)pg_bigint(rows, row, 2);
         message->created_us = pg_unix_us(rows, row, 3);
         if (stored) {
@@ -224,9 +246,9 @@ static void s_take_rows(writer_t *self, const PGresult *rows, bool stored)
             message->handle_size = (size_t)PQgetlength(rows, row, 4);
             message->body = PQgetvalue(rows, row, 5);
             message->body_size = (size_t)PQgetlength(rows, row, 5);
-            self->is_secret[index] = !pg_bool(rows, row, 6);
+            commit->is_secret[index] = !pg_bool(rows, row, 6);
         } else {
-            self->is_fresh[index] = true;
+            commit->is_fresh[index] = true;
         }
     }
 }
@@ -237,16 +259,16 @@ static void s_pause(writer_t *self)
 }
 
 /* One bad row fails its batch: halve it until the row stands alone, then fail only that. */
-static void s_split(writer_t *self, const pg_outcome_t *outcome)
+static void s_split(writer_t *self, commit_t *commit, const pg_outcome_t *outcome)
 {
     metric_inc(self->metric_splits);
-    if (self->batch.count > 1) {
-        self->batch_limit = (self->batch.count + 1) / 2;
-        s_requeue(self, false, false);
+    if (commit->batch.count > 1) {
+        self->batch_limit = (commit->batch.count + 1) / 2;
+        s_requeue(self, commit, false, false);
         return;
     }
-    post_t *post = self->posts[0];
-    self->posts[0] = NULL;
+    post_t *post = commit->posts[0];
+    commit->posts[0] = NULL;
     self->batch_limit = BATCH_MAX;
     store_call_fail_database(post->call, outcome);
     free(post);
@@ -258,86 +280,88 @@ static bool s_is_transient(const char *sqlstate)
            strcmp(sqlstate, "55P03") == 0;
 }
 
-static void s_on_failed(writer_t *self, const pg_outcome_t *outcome)
+static void s_on_failed(writer_t *self, commit_t *commit, const pg_outcome_t *outcome)
 {
     if (outcome->code == ERR_INTERNAL && strcmp(outcome->sqlstate, "23505") == 0) {
         metric_inc(self->metric_careful);
-        s_requeue(self, false, true);
+        s_requeue(self, commit, false, true);
     } else if (outcome->code == ERR_INTERNAL && !s_is_transient(outcome->sqlstate)) {
-        s_split(self, outcome);
+        s_split(self, commit, outcome);
     } else {
         /* The database is away or slow: the same messages again, until their deadlines. */
         metric_inc(self->metric_retries);
-        log_warn("batch failed, it is tried again", log_int("messages", self->batch.count),
+        log_warn("batch failed, it is tried again", log_int("messages", commit->batch.count),
                  log_str("reason", outcome->message), log_bool("unknown", outcome->unknown),
                  LOG_END);
-        s_requeue(self, outcome->unknown, outcome->unknown);
+        s_requeue(self, commit, outcome->unknown, outcome->unknown);
         if (!self->stopped)
             s_pause(self);
     }
 }
 
-/* A batch went through: the search for a bad row, if there is one, may take larger steps again. */
-static void s_widen(writer_t *self)
+/* The batch under way has its outcome. */
+static commit_t *s_take_sent(writer_t *self, const pg_outcome_t *outcome)
 {
-    self->batch_limit = self->batch_limit * 2 > BATCH_MAX ? BATCH_MAX : self->batch_limit * 2;
+    commit_t *commit = self->sent;
+    s_finish_done(self);
+    self->sent = NULL;
+    if (outcome->code == ERR_OK) {
+        metric_observe(self->metric_commit, clock_mono_us() - commit->sent_us);
+        /* The search for a bad row, if there is one, may take larger steps again. */
+        int doubled = self->batch_limit * 2;
+        self->batch_limit = doubled > BATCH_MAX ? BATCH_MAX : doubled;
+    }
+    return commit;
 }
 
-static void s_end_batch(writer_t *self)
-{
-    self->busy = false;
-    s_count(self);
-    if (!self->stopped)
-        s_kick_soon(self);
-}
-
+/* The next batch goes out first, so that the database works while answers are written. */
 static void s_on_fast(void *arg, const pg_outcome_t *outcome)
 {
     writer_t *self = arg;
+    commit_t *commit = s_take_sent(self, outcome);
     if (outcome->code != ERR_OK) {
-        s_on_failed(self, outcome);
+        s_on_failed(self, commit, outcome);
     } else {
-        metric_observe(self->metric_commit, clock_mono_us() - self->sent_us);
-        s_widen(self);
         int rows = FAULT_IS("early_unlock") ? 2 : WRITER_FAST_ROWS;
-        s_take_rows(self, outcome->results[rows], false);
-        s_finish_batch(self);
-        s_requeue(self, false, true); /* messages of guarded rooms */
+        s_take_rows(commit, outcome->results[rows], false);
+        self->done = commit;
+        s_requeue(self, commit, false, true); /* messages of guarded rooms */
+        loop_defer(self->loop, s_finish_done, self);
     }
-    s_end_batch(self);
+    s_kick(self);
 }
 
 /* Leaders that are neither new nor there were refused by their rooms, and so were their senders'
  * repetitions. The same message by somebody else has not been tried. */
-static void s_refuse_rest(writer_t *self)
+static void s_refuse_rest(commit_t *commit)
 {
-    for (int i = self->batch.count - 1; i >= 0; i--) {
-        post_t *post = self->posts[i];
-        int leader = self->batch.leader[i];
-        if (!post || self->is_found[leader] ||
-            strcmp(post->call->handle, self->posts[leader]->call->handle) != 0)
+    for (int i = commit->batch.count - 1; i >= 0; i--) {
+        post_t *post = commit->posts[i];
+        int leader = commit->batch.leader[i];
+        if (!post || commit->is_found[leader] ||
+            strcmp(post->call->handle, commit->posts[leader]->call->handle) != 0)
             continue;
-        self->posts[i] = NULL;
+        commit->posts[i] = NULL;
         room_refuse(post->call);
         free(post);
     }
 }
 
+/* Answered at once: what was stored before lies in the outcome. */
 static void s_on_careful(void *arg, const pg_outcome_t *outcome)
 {
     writer_t *self = arg;
+    commit_t *commit = s_take_sent(self, outcome);
     if (outcome->code != ERR_OK) {
-        s_on_failed(self, outcome);
+        s_on_failed(self, commit, outcome);
     } else {
-        metric_observe(self->metric_commit, clock_mono_us() - self->sent_us);
-        s_widen(self);
-        s_take_rows(self, outcome->results[WRITER_CAREFUL_NEW], false);
-        s_take_rows(self, outcome->results[WRITER_CAREFUL_ALL], true);
-        s_finish_batch(self);
-        s_refuse_rest(self);
-        s_requeue(self, false, true);
+        s_take_rows(commit, outcome->results[WRITER_CAREFUL_NEW], false);
+        s_take_rows(commit, outcome->results[WRITER_CAREFUL_ALL], true);
+        s_finish(self, commit);
+        s_refuse_rest(commit);
+        s_requeue(self, commit, false, true);
     }
-    s_end_batch(self);
+    s_kick(self);
 }
 
 /* ---- batches ---- */
@@ -345,11 +369,12 @@ static void s_on_careful(void *arg, const pg_outcome_t *outcome)
 /* Moves up to batch_limit posts of one kind (all careful, or none) from the queue into the batch,
  * past those of the other kind: messages of a private room are all careful, and those of an open
  * one are only at the queue's head, so no message overtakes another one of its room. */
-static void s_fill_batch(writer_t *self, bool *careful, int64_t *deadline_ms)
+static void s_fill(writer_t *self, commit_t *commit, bool *careful, int64_t *deadline_ms)
 {
+    batch_t *batch = &commit->batch;
     size_t bytes = 0;
     int64_t now_ms = clock_unix_ms();
-    self->batch.count = 0;
+    batch->count = 0;
     *deadline_ms = 0;
     post_t *post, *next;
     DL_FOREACH_SAFE(self->queue, post, next)
@@ -359,19 +384,19 @@ static void s_fill_batch(writer_t *self, bool *careful, int64_t *deadline_ms)
             s_give_up(self, post);
             continue;
         }
-        if (self->batch.count == 0)
+        if (batch->count == 0)
             *careful = post->careful;
-        if (self->batch.count == self->batch_limit || bytes + post->bytes > BATCH_BYTES_MAX)
+        if (batch->count == self->batch_limit || bytes + post->bytes > BATCH_BYTES_MAX)
             break;
         if (post->careful != *careful)
             continue;
         s_dequeue(self, post);
         bytes += post->bytes;
-        int index = self->batch.count++;
-        self->posts[index] = post;
-        self->batch.items[index] = &post->message;
-        self->batch.accounts[index] = post->account;
-        self->is_fresh[index] = self->is_found[index] = self->is_secret[index] = false;
+        int index = batch->count++;
+        commit->posts[index] = post;
+        batch->items[index] = &post->message;
+        batch->accounts[index] = post->account;
+        commit->is_fresh[index] = commit->is_found[index] = commit->is_secret[index] = false;
         if (post->call->deadline_ms > *deadline_ms)
             *deadline_ms = post->call->deadline_ms;
     }
@@ -382,30 +407,31 @@ static void s_kick(void *arg)
     writer_t *self = arg;
     self->kick_deferred = false;
     pg_link_t *link = database_writer(self->database);
-    if (self->busy || self->stopped || !self->queue || !pg_link_is_up(link) ||
+    if (self->sent || self->stopped || !self->queue || !pg_link_is_up(link) ||
         loop_timer_is_active(self->pause))
         return;
     bool careful = false;
     int64_t deadline_ms;
-    s_fill_batch(self, &careful, &deadline_ms);
+    commit_t *commit = &self->commits[self->done == &self->commits[0]];
+    s_fill(self, commit, &careful, &deadline_ms);
     s_count(self);
-    if (self->batch.count == 0)
+    if (commit->batch.count == 0)
         return;
-    batch_layout(&self->batch);
-    self->busy = true;
-    self->sent_us = clock_mono_us();
-    metric_observe(self->metric_batch, self->batch.count);
+    batch_layout(&commit->batch);
+    self->sent = commit;
+    commit->sent_us = clock_mono_us();
+    metric_observe(self->metric_batch, commit->batch.count);
     FAULT_EXIT("exit_before_commit");
     if (careful)
-        writer_sql_careful(link, &self->batch, deadline_ms, s_on_careful, self);
+        writer_sql_careful(link, &commit->batch, deadline_ms, s_on_careful, self);
     else
-        writer_sql_fast(link, &self->batch, deadline_ms, s_on_fast, self);
+        writer_sql_fast(link, &commit->batch, deadline_ms, s_on_fast, self);
 }
 
 /* At the end of this turn, so that all calls of a turn share a batch. */
 static void s_kick_soon(writer_t *self)
 {
-    if (self->kick_deferred || self->busy || !self->queue)
+    if (self->kick_deferred || self->sent || !self->queue)
         return;
     self->kick_deferred = true;
     loop_defer(self->loop, s_kick, self);
@@ -515,6 +541,7 @@ void writer_stop(writer_t *self)
     self->stopped = true;
     loop_timer_stop(self->tick);
     loop_timer_stop(self->pause);
+    s_finish_done(self);
     post_t *post, *next;
     DL_FOREACH_SAFE(self->queue, post, next)
     {
@@ -529,8 +556,8 @@ void writer_destroy(writer_t **self_p)
     if (!self)
         return;
     *self_p = NULL;
-    for (int i = 0; i < BATCH_MAX; i++)
-        free(self->posts[i]); /* their calls died with the endpoint */
+    for (int i = 0; self->sent && i < self->sent->batch.count; i++)
+        free(self->sent->posts[i]); /* their calls died with the endpoint */
     post_t *post, *next;
     DL_FOREACH_SAFE(self->queue, post, next)
     free(post);
