@@ -262,9 +262,12 @@ static bool s_start_bus(gateway_t *self, err_t *err)
     return true;
 }
 
-static void s_start_realtime(gateway_t *self)
+static bool s_start_realtime(gateway_t *self, err_t *err)
 {
     const options_t *options = &self->options;
+    sender_mode_t sender_mode;
+    if (!sender_mode_parse(options->io_uring, &sender_mode))
+        abort(); /* the option takes no other words */
     realtime_options_t realtime = {
         .loop = self->loop,
         .runner = self->runner,
@@ -277,8 +280,10 @@ static void s_start_realtime(gateway_t *self)
         .init_timeout_s = (uint32_t)options->init_timeout_s,
         .ping_interval_s = (uint32_t)options->ping_interval_s,
         .stalled_timeout_s = (uint32_t)options->stalled_timeout_s,
+        .sender_mode = sender_mode,
     };
-    self->realtime = realtime_new(&realtime);
+    self->realtime = realtime_new(&realtime, err);
+    return self->realtime != NULL;
 }
 
 static bool s_start_http(gateway_t *self, err_t *err)
@@ -349,8 +354,7 @@ static bool s_start(gateway_t *self, err_t *err)
     if (options->trusted_documents &&
         persisted_load(runner_persisted(self->runner), options->trusted_documents, err))
         return false;
-    s_start_realtime(self);
-    if (!s_start_http(self, err))
+    if (!s_start_realtime(self, err) || !s_start_http(self, err))
         return false;
     self->admin = admin_new(self->loop, options->admin, s_is_ready, self, err);
     if (!self->admin)

@@ -9,7 +9,8 @@
 
 typedef struct {
     const char *listen, *admin, *services, *keys, *origins, *trusted_proxies;
-    const char *log_level, *log_format, *node, *api_key, *oidc_issuers, *schema, *trusted_documents, *http_status;
+    const char *log_level, *log_format, *node, *api_key, *oidc_issuers, *schema, *trusted_documents,
+        *http_status, *io_uring;
     bool share_port, plain_tcp, no_introspection, only_trusted;
     int64_t call_timeout_ms, operation_timeout_ms, request_timeout_ms, idle_timeout_s;
     int64_t init_timeout_s, ping_interval_s, stalled_timeout_s, drain_spread_ms;

@@ -8,7 +8,7 @@
 build_packages=(
     gcc:cc libc6-dev cmake:cmake ninja-build:ninja pkg-config:pkg-config
     libzmq3-dev libczmq-dev libmicrohttpd-dev libwslay-dev libjansson-dev libjwt-dev libpq-dev
-    libuv1-dev libsodium-dev libssl-dev libcurl4-openssl-dev zlib1g-dev uthash-dev nodejs:node npm:npm
+    libuv1-dev libsodium-dev libssl-dev libcurl4-openssl-dev liburing-dev zlib1g-dev uthash-dev nodejs:node npm:npm
 )
 
 # missing_packages WORD...: sets the array missing.

@@ -29,6 +29,12 @@ conn_t *conn_of(session_t *session)
     return LIST_ITEM(session, conn_t, session);
 }
 
+static void s_watch_for(conn_t *self, int events)
+{
+    watch_change(self->realtime->watch, self->fd, self->watching, events, self);
+    self->watching = (uint8_t)events;
+}
+
 /* ---- ends ---- */
 
 /* The states go one way only. */
@@ -50,7 +56,7 @@ void conn_end(conn_t *self, const char *reason)
     realtime_forget(realtime, self, reason);
     session_stop_all(&self->session);
     wheel_remove(&self->timer);
-    loop_fd_destroy(&self->io);
+    s_watch_for(self, 0);
     close(self->fd);
     self->fd = -1;
 }
@@ -115,7 +121,7 @@ static void s_put_frame(buffer_t *out, const stream_t *stream, const feed_item_t
     size_t header_size = ws_frame_header(header, WS_TEXT, stream->prefix_size + size + suffix_size);
     char *at = buffer_reserve(out, header_size + stream->prefix_size + size + suffix_size);
     if (!at)
-        return; /* the flush fails, and the connection with it */
+        return; /* outlet_next fails, and the connection with it */
     memcpy(at, header, header_size);
     at += header_size;
     memcpy(at, stream->text, stream->prefix_size);
@@ -153,25 +159,20 @@ static void s_pull(void *arg, buffer_t *out, size_t limit)
     metric_add(self->realtime->deliveries, (int64_t)taken);
 }
 
-/* What io is to watch for, after something changed. */
+/* After something changed. A socket that has ended is not watched. */
 static void s_watch(conn_t *self)
 {
     bool full = outlet_waiting(&self->outlet) > WAITING_UNREAD;
     int events = full ? 0 : UV_READABLE;
     if (self->outlet.blocked)
         events |= UV_WRITABLE;
-    if (events == self->watching)
-        return;
-    self->watching = (uint8_t)events;
-    loop_fd_want(self->io, events);
+    s_watch_for(self, events);
 }
 
-static void s_flush(conn_t *self)
+/* What was to go out has gone, or not. */
+static void s_settle(conn_t *self, outlet_result_t result)
 {
     realtime_t *realtime = self->realtime;
-    uint64_t sent = 0;
-    outlet_result_t result = outlet_flush(&self->outlet, &realtime->scratch, s_pull, self, &sent);
-    metric_add(realtime->sent_bytes, (int64_t)sent);
     switch (result) {
     case OUTLET_IDLE:
         if (self->state == CONN_CLOSING)
@@ -192,24 +193,41 @@ static void s_flush(conn_t *self)
         s_watch(self);
 }
 
+void conn_on_sent(void *owner, const char *data, size_t size, ssize_t sent)
+{
+    conn_t *self = owner;
+    if (sent > 0)
+        metric_add(self->realtime->sent_bytes, sent);
+    s_settle(self, outlet_sent(&self->outlet, data, size, sent));
+}
+
+/* What there is to send goes to the sender, with that of others. */
+static void s_offer(conn_t *self)
+{
+    sender_t *sender = self->realtime->sender;
+    outlet_piece_t piece;
+    if (!outlet_next(&self->outlet, sender_buffer(sender), s_pull, self, &piece))
+        s_settle(self, OUTLET_BROKEN);
+    else if (piece.size == 0)
+        s_settle(self, OUTLET_IDLE);
+    else if (piece.data != NULL)
+        sender_put_from(sender, self->fd, piece.data, piece.size, self);
+    else
+        sender_put(sender, self->fd, piece.size, self);
+}
+
 void conn_wake(conn_t *self)
 {
-    if (self->state != CONN_OPEN || self->outlet.blocked || self->broken)
-        return;
-    if (self->session.count == 1)
-        s_flush(self);
-    else
-        realtime_mark(self->realtime, self); /* its other subscriptions may have something too */
+    if (self->state == CONN_OPEN && !self->outlet.blocked)
+        realtime_mark(self->realtime, self);
 }
 
 void conn_work(conn_t *self)
 {
-    if (self->state == CONN_ENDED)
-        return;
-    if (!self->broken && !self->outlet.blocked)
-        s_flush(self);
     if (self->broken)
         conn_end(self, self->state == CONN_CLOSING ? "closed" : "gone");
+    else if (self->state != CONN_ENDED && !self->outlet.blocked)
+        s_offer(self);
 }
 
 /* ---- in ---- */
@@ -271,15 +289,17 @@ static void s_read(conn_t *self)
         conn_end(self, self->state == CONN_CLOSING ? "closed" : "gone");
 }
 
-static void s_on_io(void *arg, int events)
+void conn_on_io(void *owner, int events)
 {
-    conn_t *self = arg;
+    conn_t *self = owner;
+    if (self->state == CONN_ENDED)
+        return;
     if (events & UV_READABLE)
         s_read(self);
     if (self->state == CONN_ENDED || !(events & UV_WRITABLE))
         return;
     self->outlet.blocked = false;
-    s_flush(self);
+    realtime_mark(self->realtime, self);
 }
 
 /* ---- times ---- */
@@ -349,10 +369,9 @@ conn_t *conn_new(realtime_t *realtime, int fd, bool is_websocket, const dialect_
     list_init(&self->all);
     list_init(&self->marked);
     wheel_node_init(&self->timer);
-    outlet_init(&self->outlet, fd, options->max_waiting_bytes);
+    outlet_init(&self->outlet, options->max_waiting_bytes);
     ws_codec_init(&self->codec, options->max_message_bytes);
     session_init(&self->session, realtime, dialect);
-    self->io = loop_fd_new(options->loop, fd, s_on_io, self);
     s_watch(self);
     uint32_t wait_s =
         dialect->code_init_timeout ? options->init_timeout_s : options->ping_interval_s;

@@ -23,7 +23,6 @@ struct conn {
         marked; /* in realtime's list of those with something to do at the end of the turn */
     wheel_node_t timer;
     realtime_t *realtime;
-    loop_fd_t *io;
     outlet_t outlet;
     ws_codec_t codec;
     session_t session;
@@ -31,7 +30,7 @@ struct conn {
     bool is_websocket;
     bool broken;      /* a send failed */
     bool pinged;      /* and nothing came since */
-    uint8_t watching; /* what io is asked for */
+    uint8_t watching; /* what the socket is watched for */
     int fd;
     int64_t opened_us;
     int64_t heard_us; /* monotonic: when the last byte came */
@@ -59,8 +58,11 @@ void conn_feed(conn_t *self, const void *data, size_t size);
 /* Something became ready to be taken. */
 void conn_wake(conn_t *self);
 
-/* For realtime: what is to be done at the end of a turn; when its time has come. */
+/* For realtime: what is to be done at the end of a turn, but for sender_flush; what its socket is
+ * ready for; what the sender did; when its time has come. */
 void conn_work(conn_t *self);
+void conn_on_io(void *owner, int events);
+void conn_on_sent(void *owner, const char *data, size_t size, ssize_t sent);
 void conn_on_time(conn_t *self);
 /* Ends it at once; it is freed at the end of the turn. reason is a constant, for logs and metrics.
  */

@@ -1,17 +1,18 @@
 /* gateway/realtime/outlet.h: the writing side of a connection that left HTTP. What must be said
  * waits in `rest`, what may be taken is pulled when there is room, and one send a turn carries
- * both. No queue grows for a socket that takes nothing. One owner; loop thread. */
+ * both. No queue grows for a socket that takes nothing. It sends nothing itself: it says what is to
+ * be sent, and is told what was. One owner; loop thread. */
 #ifndef PARLEY_GATEWAY_REALTIME_OUTLET_H
 #define PARLEY_GATEWAY_REALTIME_OUTLET_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/buffer.h"
 
 typedef struct {
-    int fd;        /* borrowed */
     buffer_t rest; /* what the socket has not taken yet; empty without memory at rest */
     size_t taken;  /* bytes at the beginning of rest that it has */
     bool blocked;  /* the socket takes nothing now: wait until it is writable */
@@ -21,8 +22,8 @@ typedef struct {
 
 typedef enum {
     OUTLET_IDLE,    /* all is sent */
-    OUTLET_MORE,    /* there may be more: flush again, after the others had their turn */
-    OUTLET_BLOCKED, /* flush again when the socket is writable */
+    OUTLET_MORE,    /* there may be more: ask again, after the others had their turn */
+    OUTLET_BLOCKED, /* ask again when the socket is writable */
     OUTLET_BROKEN,  /* the peer is gone */
 } outlet_result_t;
 
@@ -32,7 +33,7 @@ typedef void (*outlet_pull_fn)(void *arg, buffer_t *out, size_t limit);
 /* One system call takes about this much. */
 enum { OUTLET_CHUNK = 16 * 1024 };
 
-void outlet_init(outlet_t *self, int fd, size_t limit_bytes);
+void outlet_init(outlet_t *self, size_t limit_bytes);
 void outlet_clear(outlet_t *self);
 
 /* Bytes that wait. */
@@ -41,9 +42,20 @@ static inline size_t outlet_waiting(const outlet_t *self)
     return self->rest.size - self->taken;
 }
 
-/* One send of the rest and what pull gives. scratch is shared by all outlets of the loop and is
- * empty before and after. *sent_bytes grows by what went out. */
-outlet_result_t outlet_flush(
-    outlet_t *self, buffer_t *scratch, outlet_pull_fn pull, void *arg, uint64_t *sent_bytes);
+/* What one send is to carry: the last `size` bytes of the buffer, or, if data is not NULL, the
+ * bytes there, which stay until outlet_sent. size 0: there is nothing. */
+typedef struct {
+    const char *data;
+    size_t size;
+} outlet_piece_t;
+
+/* Appends the rest, which is empty then, and what pull gives to out. False, and out as it was, if
+ * the connection is broken: more was to be said than may wait. */
+bool outlet_next(
+    outlet_t *self, buffer_t *out, outlet_pull_fn pull, void *arg, outlet_piece_t *piece);
+/* Of size bytes at data, which were the piece, the socket took `sent` (0: none now; -1: it is
+ * broken). What is left becomes the rest. To be called before anything else is done with it, unless
+ * the piece was empty. */
+outlet_result_t outlet_sent(outlet_t *self, const char *data, size_t size, ssize_t sent);
 
 #endif

@@ -14,7 +14,7 @@
 #include "gateway/realtime/dialects.h"
 #include "gateway/realtime/realtime_private.h"
 
-enum { TICK_MS = 500, DRAIN_TICK_MS = 100, SCRATCH_EXTRA = 1024 * 1024, REPLIES_MAX = 1024 * 1024 };
+enum { TICK_MS = 500, DRAIN_TICK_MS = 100, PIECE_EXTRA = 1024 * 1024, REPLIES_MAX = 1024 * 1024 };
 
 static int64_t s_now_s(void)
 {
@@ -35,6 +35,7 @@ static void s_work(void *arg)
         list_remove(&conn->marked);
         conn_work(conn);
     }
+    sender_flush(self->sender);
     while (!list_is_empty(&self->ended))
         conn_free(LIST_ITEM(list_first(&self->ended), conn_t, all));
 }
@@ -218,19 +219,24 @@ size_t realtime_count(const realtime_t *self)
 
 /* ---- the whole ---- */
 
-realtime_t *realtime_new(const realtime_options_t *options)
+realtime_t *realtime_new(const realtime_options_t *options, err_t *err)
 {
+    sender_t *sender = sender_new(options->sender_mode, options->max_waiting_bytes + PIECE_EXTRA,
+                                  conn_on_sent, err);
+    if (!sender)
+        return NULL;
     realtime_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
     self->options = *options;
+    self->sender = sender;
+    self->watch = watch_new(options->loop, conn_on_io);
     self->input = malloc(REALTIME_READ_CHUNK);
     if (!self->input)
         abort();
     list_init(&self->all);
     list_init(&self->marked);
     list_init(&self->ended);
-    self->scratch = (buffer_t)BUFFER_INIT(options->max_waiting_bytes + SCRATCH_EXTRA);
     self->replies = (buffer_t)BUFFER_INIT(REPLIES_MAX);
     self->subscriptions =
         metrics_gauge("parley_subscriptions", "Subscriptions that have their stream.", NULL);
@@ -258,7 +264,8 @@ void realtime_destroy(realtime_t **self_p)
     loop_defer_cancel(self->options.loop, s_work, self);
     loop_timer_destroy(&self->timer);
     loop_timer_destroy(&self->drain_timer);
-    buffer_free(&self->scratch);
+    watch_destroy(&self->watch);
+    sender_destroy(&self->sender);
     buffer_free(&self->replies);
     free(self->input);
     free(self);

@@ -12,6 +12,7 @@
 #include "gateway/feed/feed.h"
 #include "gateway/http/operation.h"
 #include "gateway/http/server.h"
+#include "gateway/realtime/sender.h"
 
 typedef struct realtime realtime_t;
 
@@ -28,9 +29,11 @@ typedef struct {
     uint32_t init_timeout_s;    /* 10 */
     uint32_t ping_interval_s;   /* 25 */
     uint32_t stalled_timeout_s; /* 300: a reader that takes nothing so long is closed */
+    sender_mode_t sender_mode;  /* SENDER_AUTO */
 } realtime_options_t;
 
-realtime_t *realtime_new(const realtime_options_t *options);
+/* NULL with ERR_CONFIG if the sender cannot be had in that mode. */
+realtime_t *realtime_new(const realtime_options_t *options, err_t *err);
 /* Cuts what is still open. */
 void realtime_destroy(realtime_t **self_p);
 

@@ -5,8 +5,10 @@
 
 #include "common/list.h"
 #include "common/metrics.h"
+#include "common/watch.h"
 #include "gateway/realtime/conn.h"
 #include "gateway/realtime/realtime.h"
+#include "gateway/realtime/sender.h"
 
 enum { REALTIME_READ_CHUNK = 64 * 1024 };
 
@@ -21,7 +23,8 @@ struct realtime {
     loop_timer_t *timer;
     loop_timer_t *drain_timer;
     size_t drain_step;
-    buffer_t scratch; /* for one send, see outlet.h */
+    watch_t *watch; /* their sockets */
+    sender_t *sender;
     buffer_t replies; /* of the codec */
     char *input;      /* for one recv */
     metric_t *subscriptions;

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { DIALECTS } from '../chaos/connections.mjs';
 import { ADD, create, data, signUp, subscribe, wsClient } from './harness/client.mjs';
-import { BIN, startSystem, until } from './harness/system.mjs';
+import { BIN, metrics, startSystem, until } from './harness/system.mjs';
 
 const TIMES = 2000;
 const LANES = 24;
@@ -20,8 +20,8 @@ before(async () => {
 });
 after(() => system?.stop());
 
-// One subscription on a connection of its own at the first gateway: {next(): the next message, acked, end()}.
-function follow(dialect, variables, resume) {
+// One subscription on a connection of its own: {next(): the next message, acked, end()}.
+function follow(dialect, variables, resume, gateway = system.gateways[0]) {
   const waiting = [];
   const got = [];
   let ack, fail;
@@ -34,7 +34,7 @@ function follow(dialect, variables, resume) {
     refused: (errors) => fail(JSON.stringify(errors)),
     end: (code) => fail(`the connection was closed (${code})`),
   };
-  const end = DIALECTS[dialect]({ gateway: system.gateways[0], token: alice.token, query: ADD, variables, resume }, on);
+  const end = DIALECTS[dialect]({ gateway, token: alice.token, query: ADD, variables, resume }, on);
   const late = setTimeout(() => fail(`nothing came for ${ARRIVES_MS} ms`), ARRIVES_MS);
   return {
     acked,
@@ -137,7 +137,7 @@ describe('behind a cursor', () => {
     const stop = load(room);
     const ways = Array.from({ length: 40 }, async (_, i) => {
       const place = i * 7;
-      const subscription = follow(Object.keys(DIALECTS)[i % 4], { room }, old[place].cursor);
+      const subscription = follow(Object.keys(DIALECTS)[i % 4], { room }, old[place].cursor, system.gateways[(i >> 2) % 2]);
       const got = [];
       while (got.length < 320 - place) got.push((await subscription.next()).cursor);
       subscription.end();
@@ -198,6 +198,22 @@ describe('cursors that cannot be served', () => {
     await anew.wait(1);
     assert.equal(anew.messages[0].body, 'one');
     await client.dispose();
+  });
+});
+
+describe('sending', () => {
+  test('with io_uring, where there is one, and without: the same arrives', async () => {
+    assert.equal((await metrics(system.gateways[1])).get('parley_io_uring'), 0);
+    const room = randomUUID();
+    const all = Array.from({ length: 24 }, (_, i) => follow(Object.keys(DIALECTS)[i % 4], { room, last: 1 }, undefined, system.gateways[(i >> 2) % 2]));
+    const { cursor } = await post(room, 'first');
+    for (const subscription of all) assert.equal((await subscription.next()).cursor, cursor);
+    const posted = await Promise.all(Array.from({ length: 100 }, (_, i) => post(room, `${i} ${'x'.repeat(i * 20)}`)));
+    const log = posted.map(({ cursor }) => cursor).sort((a, b) => Buffer.compare(Buffer.from(a, 'base64url'), Buffer.from(b, 'base64url')));
+    for (const subscription of all) {
+      for (const expected of log) assert.equal((await subscription.next()).cursor, expected);
+      subscription.end();
+    }
   });
 });
 

@@ -94,6 +94,7 @@ class System {
     return store;
   }
 
+  // Every other one sends without io_uring, so that what holds for one holds for both.
   async addGateway() {
     const index = this.gateways.length + 1;
     const port = this.options.sharePort && index > 1 ? this.gateways[0].port : await freePort();
@@ -102,7 +103,7 @@ class System {
     const gateway = new Process(
       `gateway-${index}`,
       path.join(BIN, 'parley-gateway'),
-      ['--listen', `127.0.0.1:${port}`, '--admin', admin, '--services', services.join(','), '--keys', path.join(this.keys, 'gateway'), '--node', `gateway-${index}`, '--log-format', 'json', ...(this.options.sharePort ? ['--share-port'] : []), ...this.options.gatewayArgs],
+      ['--listen', `127.0.0.1:${port}`, '--admin', admin, '--services', services.join(','), '--keys', path.join(this.keys, 'gateway'), '--node', `gateway-${index}`, '--log-format', 'json', ...(this.options.sharePort ? ['--share-port'] : []), ...(index % 2 === 0 ? ['--io-uring', 'off'] : []), ...this.options.gatewayArgs],
       { env: { ...SANITIZER_ENV, ...this.options.env } },
     );
     Object.assign(gateway, { port, admin, url: `http://127.0.0.1:${port}`, wsUrl: `ws://127.0.0.1:${port}/graphql` });

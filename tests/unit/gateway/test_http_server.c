@@ -517,6 +517,7 @@ static void test_event_stream(void **state)
     fake_answer("Subscription.heard", "{\"stream\":\"room/a\"}");
     fake_activate(fake_subscribers[0]);
     fake_publish(fake_subscribers[0], 1);
+    ws_world_pump(&s_world); /* a feed ends nobody who has something to take yet */
     fake_end(fake_subscribers[0], ERR_FORBIDDEN, "over");
     const char *response = s_receive(fd, 0);
     assert_memory_equal(response, "HTTP/1.1 200 OK\r\n", 17);

@@ -507,6 +507,7 @@ static void test_graphql_ws(void **state)
     fake_answer("Subscription.heard", "{\"stream\":\"room/a\"}");
     fake_activate(fake_subscribers[0]);
     fake_publish(fake_subscribers[0], 1);
+    ws_world_pump(&s_world);
     s_say("{\"id\":\"2\",\"type\":\"stop\"}");
     s_say("{\"id\":\"2\",\"type\":\"start\"}");
     s_hears("{\"id\":\"2\",\"type\":\"data\",\"payload\":{\"data\":{\"n\":1}}}\n"
@@ -540,6 +541,7 @@ static void test_appsync(void **state)
             "\"DuplicatedOperationError\",\"message\":\"this id is in use by another operation\","
             "\"extensions\":{\"code\":\"BAD_USER_INPUT\"}}]}}\n");
     fake_publish(fake_subscribers[0], 1); /* the first lives on */
+    ws_world_pump(&s_world);
     s_say("{\"id\":\"1\",\"type\":\"stop\"}");
     s_hears("{\"id\":\"1\",\"type\":\"data\",\"payload\":{\"data\":{\"n\":1}}}\n"
             "{\"id\":\"1\",\"type\":\"complete\"}\n");

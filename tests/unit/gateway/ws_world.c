@@ -54,7 +54,9 @@ void ws_world_begin(ws_world_t *self)
                                    .init_timeout_s = 10,
                                    .ping_interval_s = 25,
                                    .stalled_timeout_s = 300};
-    self->realtime = realtime_new(&realtime);
+    err_t err = ERR_INIT;
+    self->realtime = realtime_new(&realtime, &err);
+    assert(self->realtime);
 }
 
 void ws_world_end(ws_world_t *self)
