@@ -21,10 +21,12 @@ typedef struct feed feed_t;
 typedef struct subscriber subscriber_t;
 
 typedef struct {
-    uint32_t ring_events; /* 1,024 a stream */
-    size_t ring_bytes;    /* 4 MiB a stream … */
-    size_t rings_bytes;   /* … and 256 MiB of all: with many streams each keeps its share */
-    uint32_t slice;       /* 256 subscribers between two looks at the sockets */
+    uint32_t ring_events;  /* 1,024 a stream */
+    size_t ring_bytes;     /* 4 MiB a stream … */
+    size_t rings_bytes;    /* … and 256 MiB of all: with many streams each keeps its share */
+    uint32_t slice;        /* 256 subscribers between two looks at the sockets */
+    uint32_t rest_each_us; /* 50 for each of its subscribers, … */
+    uint32_t rest_max_ms; /* … but at most 50, a group rests between two events that come quickly */
     uint32_t idle_ms;     /* 30,000: an unused stream is unsubscribed after that */
     uint32_t call_ms;     /* 10,000: deadline of a call that an event's rendering needs */
 } feed_limits_t;

@@ -46,6 +46,8 @@ enum {
     FEED_RING_LEAST_BYTES = 32 * 1024, /* a stream's share of feed_limits_t.rings_bytes */
     FEED_EARLY_MAX = 1024,             /* events kept behind a hole */
     FEED_RENDER_CALLS_MAX = 256,       /* calls of events under way at once to one service */
+    FEED_REST_LEAST_MS = 5,            /* what is less is no rest worth a timer */
+    FEED_REST_EVENTS = 32,             /* fill a write: nobody rests when there are so many */
     FEED_AWAY_MS = 250, /* deadline of a call to a service that was away the last time */
 };
 
@@ -77,6 +79,9 @@ struct feed_group {
     gql_execution_t *execution;
     struct rendering *rendering; /* NULL: needs no calls */
     list_t waiting;
+    alarm_t rest; /* set: the waiting ones are woken then */
+    int64_t woken_us;
+    uint64_t woken_seq;       /* the newest event then */
     size_t uses;              /* subscribers and seeks */
     uint64_t last_taken_gone; /* seq of the newest event that it takes and that left the ring */
     uint32_t index;
@@ -324,6 +329,12 @@ subscriber_t *subscriber_new(void);
 group_t *group_get(stream_t *stream, const feed_subscription_t *who, gql_execution_t **execution_p);
 void group_unuse(group_t *self);
 bool group_takes(const group_t *self, const event_t *event);
+/* The event, the stream's newest, is for its waiting subscribers: they become ready. If they are
+ * many and were woken a moment ago, a little later, so that one write carries several events: it
+ * costs nearly the same. */
+void group_wake(group_t *self, const event_t *event);
+/* The same at once. */
+void group_wake_now(group_t *self);
 /* Can group_render be asked for it? If not, rendering_wait is to be. */
 bool group_has_rendered(const group_t *self, const event_t *event);
 /* The event as this group sees it; page is where it lies (NULL: in the ring). Borrowed. */

@@ -2,9 +2,51 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "gateway/feed/feed_internal.h"
 
 enum { TRIMMED_BYTES = 16 * 1024 };
+
+/* ---- waking ---- */
+
+void group_wake_now(group_t *self)
+{
+    feed_t *feed = self->stream->feed;
+    alarm_clear(feed->alarms, &self->rest);
+    self->woken_us = clock_mono_us();
+    self->woken_seq = ring_last(&self->stream->ring);
+    feed_wake(feed, &self->waiting, false);
+}
+
+static void s_on_rested(void *arg)
+{
+    group_wake_now(arg);
+}
+
+/* How long it does not want to be woken again. */
+static int64_t s_rest_ms(const group_t *self)
+{
+    const feed_limits_t *limits = &self->stream->feed->limits;
+    uint64_t rest_ms = (uint64_t)self->uses * limits->rest_each_us / 1000;
+    if (rest_ms < FEED_REST_LEAST_MS)
+        return 0;
+    return rest_ms < limits->rest_max_ms ? (int64_t)rest_ms : limits->rest_max_ms;
+}
+
+void group_wake(group_t *self, const event_t *event)
+{
+    if (list_is_empty(&self->waiting))
+        return;
+    int64_t left_ms = s_rest_ms(self);
+    if (left_ms > 0)
+        left_ms -= (clock_mono_us() - self->woken_us) / 1000;
+    if (left_ms <= 0 || event->seq >= self->woken_seq + FEED_REST_EVENTS)
+        group_wake_now(self);
+    else if (!alarm_is_set(&self->rest))
+        alarm_set(self->stream->feed->alarms, &self->rest, left_ms);
+}
+
+/* ---- life ---- */
 
 static uint32_t s_free_index(stream_t *stream)
 {
@@ -31,6 +73,7 @@ s_new(stream_t *stream, const char *key, gql_execution_t *execution, json_slice_
     self->stream = stream;
     self->execution = execution;
     list_init(&self->waiting);
+    alarm_init(&self->rest, s_on_rested, self);
     /* What left the ring before the group was there it may have taken. */
     self->last_taken_gone = stream->ring.first - 1;
     self->index = s_free_index(stream);
@@ -91,6 +134,7 @@ void group_unuse(group_t *self)
     if (--self->uses > 0)
         return;
     assert(list_is_empty(&self->waiting));
+    alarm_clear(stream->feed->alarms, &self->rest);
     rendering_destroy(&self->rendering);
     group_forget_rendered(self);
     HASH_DEL(stream->groups, self);
@@ -101,6 +145,8 @@ void group_unuse(group_t *self)
     free(self);
     stream_unuse(stream);
 }
+
+/* ---- rendering ---- */
 
 bool group_takes(const group_t *self, const event_t *event)
 {

@@ -78,8 +78,10 @@ static void s_push(stream_t *self, event_t *event)
            (self->ring.count > self->feed->limits.ring_events || self->ring.bytes > limit_bytes))
         s_shift(self);
     for (group_t *group = self->groups; group != NULL; group = group->hh.next)
-        if (!list_is_empty(&group->waiting) && (event->is_revoke || group_takes(group, event)))
-            feed_wake(self->feed, &group->waiting, false);
+        if (event->is_revoke)
+            group_wake_now(group);
+        else if (group_takes(group, event))
+            group_wake(group, event);
     metric_inc(self->feed->metrics.events);
 }
 

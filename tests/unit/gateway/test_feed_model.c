@@ -483,6 +483,7 @@ static void s_round(uint64_t seed)
     limits.ring_events = s_chance(50) ? 1024 : 8 + s_random(64);
     limits.ring_bytes = s_chance(70) ? limits.ring_bytes : 2000;
     limits.slice = 1 + s_random(64);
+    limits.rest_each_us = s_chance(50) ? 0 : 4000;
     s_feed = world_feed(&limits);
     for (int i = 0; i < WORLD_INSTANCES; i++)
         world_set_up(i, s_chance(80));
