@@ -188,6 +188,15 @@ size_t event_drop_all_rendered(event_t *self, graves_t *graves)
     return size;
 }
 
+size_t event_drop_rendered_but(event_t *self, uint32_t index, graves_t *graves)
+{
+    size_t size = 0;
+    for (uint32_t i = 0; i < self->rendered_capacity; i++)
+        if (i != index)
+            size += event_drop_rendered(self, i, graves);
+    return size;
+}
+
 void event_bury(event_t **self_p, graves_t *graves)
 {
     (*self_p)->next = graves->events;

@@ -67,6 +67,8 @@ size_t event_set_rendered(event_t *self, uint32_t index, shared_bytes_t **bytes_
  * this gave back. */
 size_t event_drop_rendered(event_t *self, uint32_t index, graves_t *graves);
 size_t event_drop_all_rendered(event_t *self, graves_t *graves);
+/* The same for all indexes but one; the table stays. */
+size_t event_drop_rendered_but(event_t *self, uint32_t index, graves_t *graves);
 /* Takes *bytes_p, which may be NULL: what is read in this turn may be. */
 void graves_bury_bytes(graves_t *self, shared_bytes_t **bytes_p);
 /* Takes the event. */

@@ -295,8 +295,9 @@ void stream_start(stream_t *self);
 void stream_expire(stream_t *self, end_t end);
 void stream_use(stream_t *self);
 void stream_unuse(stream_t *self);
-/* Something was rendered for an event in the ring: keeps the whole below its limit. */
-void stream_account(stream_t *self, const event_t *event, size_t bytes);
+/* Something was rendered for an event in the ring, by the group of that index: keeps all that is
+ * rendered, but for this one rendering, below its limit. */
+void stream_account(stream_t *self, event_t *event, uint32_t index, size_t bytes);
 /* For the wait after `failures` failed requests. */
 int64_t feed_backoff_ms(unsigned failures);
 

@@ -180,7 +180,7 @@ static shared_bytes_t *s_keep(group_t *self, event_t *event, page_t *page, const
     if (page != NULL)
         pages_account(page, size);
     else
-        stream_account(self->stream, event, size);
+        stream_account(self->stream, event, self->index, size);
     return bytes;
 }
 

@@ -85,22 +85,24 @@ static void s_push(stream_t *self, event_t *event)
     metric_inc(self->feed->metrics.events);
 }
 
-void stream_account(stream_t *self, const event_t *event, size_t bytes)
+void stream_account(stream_t *self, event_t *event, uint32_t index, size_t bytes)
 {
+    graves_t *graves = &self->feed->graves;
+    size_t limit_bytes = s_limit_bytes(self);
     self->rendered_bytes += bytes;
     if (event->seq < self->rendered_from)
         self->rendered_from = event->seq;
     if (self->rendered_from < self->ring.first)
         self->rendered_from = self->ring.first;
-    /* Of older events it can be rendered again. */
-    size_t limit_bytes = s_limit_bytes(self);
-    for (; self->rendered_bytes > limit_bytes; self->rendered_from++) {
-        if (self->rendered_from > ring_last(&self->ring))
-            return;
-        if (self->rendered_from != event->seq)
-            self->rendered_bytes -= event_drop_all_rendered(
-                ring_at(&self->ring, self->rendered_from), &self->feed->graves);
-    }
+    /* It can be rendered again: of other events first, oldest first, then of this one for others.
+     */
+    uint64_t seq = self->rendered_from;
+    for (; self->rendered_bytes > limit_bytes && seq <= ring_last(&self->ring); seq++)
+        if (seq != event->seq)
+            self->rendered_bytes -= event_drop_all_rendered(ring_at(&self->ring, seq), graves);
+    self->rendered_from = seq < event->seq ? seq : event->seq;
+    if (self->rendered_bytes > limit_bytes)
+        self->rendered_bytes -= event_drop_rendered_but(event, index, graves);
 }
 
 event_t *stream_event(stream_t *self, uint64_t seq, page_t **page_p)
