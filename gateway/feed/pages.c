@@ -60,9 +60,18 @@ void pages_sweep(void *arg)
 
 void pages_account(page_t *page, size_t bytes)
 {
+    feed_t *feed = page->stream->feed;
     page->bytes += bytes;
-    page->stream->feed->pages_bytes += bytes;
-    s_make_room(page->stream->feed, page);
+    feed->pages_bytes += bytes;
+    s_make_room(feed, page);
+    if (feed->pages_bytes <= FEED_PAGES_BYTES)
+        return;
+    /* Many groups read this one page: it is rendered again for those who come back to it. */
+    size_t dropped = 0;
+    for (uint32_t i = 0; i < page->count; i++)
+        dropped += event_drop_all_rendered(page->events[i], &feed->graves);
+    page->bytes -= dropped;
+    feed->pages_bytes -= dropped;
 }
 
 void pages_add(stream_t *stream, const replay_answer_t *answer)

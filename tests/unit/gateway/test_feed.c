@@ -1033,6 +1033,36 @@ static void s_test_many_groups(void **state)
                      ring_at(&stream->ring, ring_last(&stream->ring))->rendered_bytes);
 }
 
+/* Many groups read the same older events: one page, whose renderings have a limit, too. */
+static void s_test_many_groups_of_a_page(void **state)
+{
+    (void)state;
+    enum { GROUPS = 200, EVENTS = 20 };
+    static reader_t readers[GROUPS];
+    feed_destroy(&s_feed);
+    feed_limits_t limits = FEED_LIMITS_DEFAULT;
+    limits.ring_bytes = 2000;
+    s_feed = world_feed(&limits);
+    world_set_up(0, true);
+    world.padding = 20000;
+    s_commit(EVENTS, 'a', -1);
+    for (int i = 0; i < GROUPS; i++) {
+        char rights[16];
+        snprintf(rights, sizeof rights, "r%d", i);
+        s_rights = rights;
+        s_subscribe(&readers[i], "a", FEED_START_AFTER, 0);
+    }
+    s_rights = "";
+    for (int turn = 0; turn < 10 * EVENTS && readers[GROUPS - 1].count < EVENTS; turn++) {
+        world_flow();
+        assert_true(s_feed->pages_bytes <= FEED_PAGES_BYTES);
+    }
+    for (int i = 0; i < GROUPS; i++) {
+        s_expect(&readers[i], 1, EVENTS);
+        feed_unsubscribe(&readers[i].subscriber);
+    }
+}
+
 static void s_test_leaving(void **state)
 {
     (void)state;
@@ -1157,6 +1187,7 @@ int main(void)
         FEED_TEST(s_test_failing_replays),
         FEED_TEST(s_test_ring_bytes),
         FEED_TEST(s_test_many_groups),
+        FEED_TEST(s_test_many_groups_of_a_page),
         FEED_TEST(s_test_leaving),
         FEED_TEST(s_test_read_source),
     };
