@@ -115,18 +115,16 @@ event_t *stream_event(stream_t *self, uint64_t seq, page_t **page_p)
 
 /* ---- early ones, behind a hole ---- */
 
+/* Takes the event. Beyond the limits the last ones go: REPLAY will bring them again. */
 static void s_keep_early(stream_t *self, event_t *event)
 {
-    size_t at = self->early_count;
+    size_t at = self->early_count, limit_bytes = s_limit_bytes(self);
     while (at > 0 && self->early[at - 1]->seq > event->seq)
         at--;
-    bool is_repeated = at > 0 && self->early[at - 1]->seq == event->seq;
-    if (is_repeated || (self->early_count == FEED_EARLY_MAX && at == self->early_count)) {
-        event_destroy(&event); /* REPLAY will bring it again */
+    if (at > 0 && self->early[at - 1]->seq == event->seq) {
+        event_destroy(&event);
         return;
     }
-    if (self->early_count == FEED_EARLY_MAX)
-        event_destroy(&self->early[--self->early_count]);
     if (self->early_count == self->early_capacity) {
         self->early_capacity = self->early_capacity > 0 ? self->early_capacity * 2 : 8;
         self->early = realloc(self->early, self->early_capacity * sizeof(event_t *));
@@ -136,6 +134,13 @@ static void s_keep_early(stream_t *self, event_t *event)
     memmove(&self->early[at + 1], &self->early[at], (self->early_count - at) * sizeof(event_t *));
     self->early[at] = event;
     self->early_count++;
+    self->early_bytes += event_cost(event);
+    while (self->early_count > FEED_EARLY_MAX ||
+           (self->early_count > 1 && self->early_bytes > limit_bytes)) {
+        event_t *last = self->early[--self->early_count];
+        self->early_bytes -= event_cost(last);
+        event_destroy(&last);
+    }
 }
 
 /* Moves into the ring what fits now. */
@@ -146,6 +151,7 @@ static void s_take_early(stream_t *self)
         event_t *event = self->early[taken];
         if (event->seq > ring_last(&self->ring) + 1)
             break;
+        self->early_bytes -= event_cost(event);
         if (event->seq == ring_last(&self->ring) + 1)
             s_push(self, event);
         else
@@ -169,6 +175,7 @@ static void s_drop_early(stream_t *self)
     self->early = NULL;
     self->early_count = 0;
     self->early_capacity = 0;
+    self->early_bytes = 0;
 }
 
 /* ---- holes: one REPLAY at a time ---- */

@@ -978,6 +978,39 @@ static void s_test_ring_bytes(void **state)
     feed_unsubscribe(&slow.subscriber);
 }
 
+/* What waits behind a hole is bounded like the ring; REPLAY brings what did not fit. */
+static void s_test_early_bytes(void **state)
+{
+    (void)state;
+    static reader_t reader;
+    feed_destroy(&s_feed);
+    feed_limits_t limits = FEED_LIMITS_DEFAULT;
+    limits.ring_bytes = 2000;
+    s_feed = world_feed(&limits);
+    world_set_up(0, true);
+    s_subscribe(&reader, "a", FEED_START_LIVE, 0);
+    world_flow();
+    const stream_t *stream = stream_find(s_feed, "store", world.streams[0].name);
+    s_commit(1, 'a', -1); /* the hole */
+    s_commit(200, 'a', 0);
+    for (int i = 0; i < 200; i++) {
+        world_deliver(0, i % 3 && world.instances[0].frame_count > 1 ? 1 : 0, false);
+        size_t held = 0;
+        for (size_t k = 0; k < stream->early_count; k++)
+            held += event_cost(stream->early[k]);
+        assert_int_equal(held, stream->early_bytes);
+        assert_true(held <= limits.ring_bytes);
+    }
+    assert_true(stream->early_count > 5);
+    for (int i = 0; i < 10; i++) {
+        world_pass(30);
+        world_flow();
+    }
+    s_expect(&reader, 1, 201);
+    assert_int_equal(stream->early_bytes, 0);
+    feed_unsubscribe(&reader.subscriber);
+}
+
 /* Many groups: what is kept of their renderings, and the tables of them, stays below the limit, and
  * no group keeps the room for a large event. */
 static void s_test_many_groups(void **state)
@@ -1186,6 +1219,7 @@ int main(void)
         FEED_TEST(s_test_idle),
         FEED_TEST(s_test_failing_replays),
         FEED_TEST(s_test_ring_bytes),
+        FEED_TEST(s_test_early_bytes),
         FEED_TEST(s_test_many_groups),
         FEED_TEST(s_test_many_groups_of_a_page),
         FEED_TEST(s_test_leaving),
