@@ -41,9 +41,11 @@ static bool s_fits(const replay_t *replay, const replay_answer_t *answer)
         return replay->last > 0 ? answer->head < answer->first
                                 : answer->head <= replay->after || answer->head < answer->first;
     uint64_t from = answer->events[0].seq;
-    if (replay->last > 0)
-        return answer->events[answer->count - 1].seq == answer->head;
-    return from == replay->after + 1 || (from == answer->first && from > replay->after);
+    if (replay->last == 0)
+        return from == replay->after + 1 || (from == answer->first && from > replay->after);
+    /* The oldest part of the newest ones, if they are more than an answer holds. */
+    uint64_t to = answer->events[answer->count - 1].seq;
+    return to == answer->head || from == answer->first || answer->head - from + 1 == replay->last;
 }
 
 /* ---- the queue ---- */

@@ -377,6 +377,27 @@ static void s_test_last(void **state)
     feed_unsubscribe(&big.subscriber);
 }
 
+/* The newest n are more than an answer holds: what comes is their oldest part. */
+static void s_test_last_is_cut(void **state)
+{
+    (void)state;
+    static reader_t reader, all;
+    world_set_up(0, true);
+    s_commit(100, 'a', -1);
+    world.cut = 7;
+    s_subscribe(&reader, "a", FEED_START_LAST, 50);
+    s_subscribe(&all, "a", FEED_START_LAST, 500);
+    for (int i = 0; i < 50; i++)
+        world_flow();
+    s_expect(&reader, 51, 100);
+    s_expect(&all, 1, 100);
+    s_commit(1, 'a', 0);
+    world_flow();
+    s_expect(&reader, 51, 101);
+    feed_unsubscribe(&reader.subscriber);
+    feed_unsubscribe(&all.subscriber);
+}
+
 static void s_test_last_from_ring(void **state)
 {
     (void)state;
@@ -1199,6 +1220,7 @@ int main(void)
         FEED_TEST(s_test_after_the_end),
         FEED_TEST(s_test_pruned),
         FEED_TEST(s_test_last),
+        FEED_TEST(s_test_last_is_cut),
         FEED_TEST(s_test_last_from_ring),
         FEED_TEST(s_test_pages_go),
         FEED_TEST(s_test_shared),
