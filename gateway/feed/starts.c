@@ -148,6 +148,7 @@ void starts_on_heads(stream_t *stream, uint64_t head)
     for (list_node_t *node = stream->doubted.next; node != &stream->doubted; node = node->next)
         s_settle(LIST_ITEM(node, subscriber_t, node), head);
     feed_wake(stream->feed, &stream->doubted, false);
+    stream->doubtful_since_us = clock_mono_us(); /* who is left came later */
 }
 
 void starts_on_heads_failed(stream_t *stream)
