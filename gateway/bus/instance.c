@@ -154,9 +154,10 @@ static void s_on_hello_answer(instance_t *self, const bus_record_t *record)
         service_answer_t answer;
         body_read_error(self->arena, record->body, record->body_size, &answer);
         err_set(&err, ERR_PROTOCOL, "it refuses HELLO: %s", answer.message);
-    } else if (is_news || self->manifest == NULL) {
+    } else if (is_news || self->is_manifest_broken || self->manifest == NULL) {
         manifest = manifest_read(record->body, record->body_size, self->name, &err);
     }
+    self->is_manifest_broken = err.code != ERR_OK;
     if (err.code != ERR_OK && is_news)
         log_error("service refused", log_str("service", self->name),
                   log_str("endpoint", self->endpoint), log_str("reason", err.text), LOG_END);
@@ -309,6 +310,7 @@ static void s_forget(instance_t *self)
     buffer_clear(&self->out);
     manifest_unref(&self->manifest);
     self->has_manifest_body = false;
+    self->is_manifest_broken = false;
     self->hello_is_answered = false;
     link_destroy(&self->events);
 }

@@ -81,6 +81,7 @@ struct instance {
     manifest_t *manifest; /* the last valid one of this connection; NULL before */
     uint8_t manifest_body[MANIFEST_HASH_SIZE]; /* hash of the last answer to HELLO, valid or not */
     bool has_manifest_body;
+    bool is_manifest_broken; /* the last answer is none; `manifest` is of one before it */
     bus_id_t hello_id;
     bool hello_is_answered;
     unsigned hello_ticks; /* seconds since the last HELLO's first sending, or its answer */
