@@ -264,7 +264,7 @@ static void s_split(writer_t *self, commit_t *commit, const pg_outcome_t *outcom
     metric_inc(self->metric_splits);
     if (commit->batch.count > 1) {
         self->batch_limit = (commit->batch.count + 1) / 2;
-        s_requeue(self, commit, false, false);
+        s_requeue(self, commit, outcome->unknown, outcome->unknown);
         return;
     }
     post_t *post = commit->posts[0];
