@@ -115,6 +115,7 @@ static void s_publish(publisher_t *self,
 /* ---- heads ---- */
 
 static void s_ask(void *arg);
+static void s_tick_on(publisher_t *self);
 
 static void s_want(publisher_t *self, const char *room, size_t size)
 {
@@ -166,6 +167,8 @@ static void s_on_heads(void *arg, const pg_outcome_t *outcome)
         free(wanted);
     }
     free(query);
+    if (outcome->code != ERR_OK)
+        s_tick_on(self);
 }
 
 /* One query for up to HEADS_A_QUERY of the rooms. It starts after their subscriptions were seen:

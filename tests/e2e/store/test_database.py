@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """What the store wants of PostgreSQL: few rights, and no alarm when it is restarted on purpose."""
-import json, shutil, tempfile, time, unittest
+import json, shutil, tempfile, threading, time, unittest
 from bus import Gateway, Postgres, Store
 
 scratch = None
@@ -31,6 +31,28 @@ class Rights(unittest.TestCase):
         self.assertTrue(gateway.call("Mutation.signUp", {"handle": "ada", "password": "correct horse 1"}, identity=None)["token"])
         gateway.close()
         self.assertEqual(worker.stop(), 0)
+
+
+class Heads(unittest.TestCase):
+    def test_a_head_that_could_not_be_read_is_read_again(self):
+        """Without any other activity, and without the gateway's asking."""
+        url = postgres.database()
+        store = Store(url, tempfile.mkdtemp(dir=scratch)).start()
+        gateway = Gateway(store)
+        gateway.create("hello", "quiet")
+        # Who waits for the lock finds no table behind it.
+        away = threading.Thread(target=postgres.sql, args=("BEGIN; LOCK TABLE rooms; ALTER TABLE rooms RENAME TO gone; SELECT pg_sleep(1); COMMIT", url))
+        away.start()
+        while not postgres.sql("SELECT 1 FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted AND relation = 'rooms'::regclass", url):
+            time.sleep(0.02)
+        gateway.subscribe("room/quiet")
+        away.join()
+        while "heads could not be read" not in store.log():
+            time.sleep(0.02)
+        postgres.sql("ALTER TABLE gone RENAME TO rooms", url)
+        self.assertEqual(gateway.event_of_kind("head", 5)["seq"], 1)
+        gateway.close()
+        self.assertEqual(store.stop(), 0)
 
 
 class Stop(unittest.TestCase):
