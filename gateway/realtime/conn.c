@@ -224,9 +224,15 @@ void conn_wake(conn_t *self)
 
 void conn_work(conn_t *self)
 {
+    if (self->outlet.rest.failed)
+        self->broken = true;
     if (self->broken)
         conn_end(self, self->state == CONN_CLOSING ? "closed" : "gone");
-    else if (self->state != CONN_ENDED && !self->outlet.blocked)
+    else if (self->state == CONN_ENDED)
+        return;
+    else if (self->outlet.blocked)
+        s_watch(self); /* more may wait for the socket now than is read beyond */
+    else
         s_offer(self);
 }
 

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "common/clock.h"
+#include "gateway/realtime/realtime_private.h"
 #include "gateway/realtime/ws_codec.h"
 #include "ws_world.h"
 
@@ -482,6 +483,34 @@ static void test_a_slow_reader_keeps_its_order(void **state)
     }
 }
 
+/* Who reads no answers is not read from: what waits for him stays small. */
+static void test_questions_without_listening(void **state)
+{
+    (void)state;
+    enum { PINGS = 40, PAYLOAD = 8000 };
+    static char ping[PAYLOAD + 100];
+    s_open_initialised();
+    const conn_t *conn = LIST_ITEM(list_first(&s_world.realtime->all), conn_t, all);
+    int much = 1024 * 1024;
+    setsockopt(s_client.fd, SOL_SOCKET, SO_SNDBUF, &much, sizeof much);
+    int size = snprintf(ping, sizeof ping, "{\"type\":\"ping\",\"payload\":{\"x\":\"");
+    memset(ping + size, 'x', PAYLOAD);
+    strcpy(ping + size + PAYLOAD, "\"}}");
+    for (int i = 0; i < PINGS; i++)
+        s_say(ping);
+    assert_true(conn->outlet.blocked);
+    assert_in_range(outlet_waiting(&conn->outlet), 64 * 1024, 150 * 1024);
+    int pongs = 0;
+    while (pongs < PINGS) { /* and who listens then, hears all */
+        struct pollfd ready = {.fd = s_client.fd, .events = POLLIN};
+        const char *heard = ws_client_hear(&s_client, &s_world);
+        if (!*heard && poll(&ready, 1, 5000) != 1)
+            fail_msg("nothing more comes after %d", pongs);
+        for (; (heard = strstr(heard, "pong")) != NULL; heard += 4)
+            pongs++;
+    }
+}
+
 static void test_drain(void **state)
 {
     (void)state;
@@ -652,6 +681,7 @@ int main(void)
         TEST(test_init_timeout),
         TEST(test_silent_clients_are_asked),
         TEST(test_a_slow_reader_keeps_its_order),
+        TEST(test_questions_without_listening),
         TEST(test_drain),
         TEST(test_graphql_ws),
         TEST(test_appsync),
