@@ -354,6 +354,9 @@ void conn_on_time(conn_t *self)
     } else if (!s_machine_answers(self)) {
         conn_end(self, "unreachable");
     } else {
+        session_end_expired(&self->session);
+        if (self->state != CONN_OPEN)
+            return;
         bool silent = now_us - self->heard_us >= (int64_t)options->ping_interval_s * SECOND_US;
         if (silent || dialect->on_beat)
             s_ping(self);

@@ -314,20 +314,43 @@ static void s_fail_with(stream_t *stream, err_code_t code, const char *message)
     s_free(stream);
 }
 
-void session_recheck(session_t *self)
+static const char *s_withdrawn(const session_t *self, const identity_t *own)
 {
-    const auth_t *auth = self->realtime->options.auth;
+    return auth_objection(self->realtime->options.auth, own);
+}
+
+/* A credential may end where the connection's has taken its place, with the same rights. */
+static const char *s_expired(const session_t *self, const identity_t *own)
+{
+    bool is_replaced = self->identity &&
+                       strcmp(identity_rights_key(own), identity_rights_key(self->identity)) == 0;
+    return is_replaced || !s_has_expired(own) ? NULL : "the token has expired";
+}
+
+/* Ends the subscriptions that began under a credential of their own which is objected to. */
+static void s_end_those(session_t *self,
+                        const char *(*object)(const session_t *self, const identity_t *own))
+{
     for (list_node_t *node = self->streams.next; node != &self->streams;) {
         stream_t *stream = LIST_ITEM(node, stream_t, node);
-        const char *objection = NULL;
+        bool is_own = stream->identity && stream->identity != self->identity;
+        const char *objection = is_own ? object(self, stream->identity) : NULL;
         node = node->next;
-        if (stream->identity && stream->identity != self->identity)
-            objection = auth_objection(auth, stream->identity);
         if (!objection)
             continue;
         s_fail_with(stream, ERR_UNAUTHENTICATED, objection);
         node = self->streams.next; /* saying so may have ended others */
     }
+}
+
+void session_recheck(session_t *self)
+{
+    s_end_those(self, s_withdrawn);
+}
+
+void session_end_expired(session_t *self)
+{
+    s_end_those(self, s_expired);
 }
 
 /* ---- subscriptions ---- */

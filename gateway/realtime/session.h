@@ -110,8 +110,11 @@ void session_adopt(session_t *self, identity_t *identity);
 const char *session_is_over(session_t *self);
 
 /* Credentials may have lost their worth: ends the subscriptions that began under one which has, and
- * is not the connection's. */
+ * is not the connection's. It may end the connection. */
 void session_recheck(session_t *self);
+
+/* The same for credentials that ended with time, and whose grace is over. */
+void session_end_expired(session_t *self);
 
 /* The operation of that id, or NULL. */
 stream_t *session_find(session_t *self, const char *id, size_t id_size);

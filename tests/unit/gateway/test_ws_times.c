@@ -186,6 +186,27 @@ static void test_nobody_renews_for_another(void **state)
     s_closes_within(30, EXPIRED);
 }
 
+/* A start brings a credential of its own (AppSync): it ends with that, whatever the connection's
+ * lives for. */
+static void test_a_subscription_ends_with_its_own_token(void **state)
+{
+    (void)state;
+    /* {"x-api-key":"key","host":"h"}, which does not end */
+    s_open("/graphql/realtime", "graphql-ws, header-eyJ4LWFwaS1rZXkiOiJrZXkiLCJob3N0IjoiaCJ9");
+    s_say("{\"type\":\"connection_init\"}", 0);
+    s_hears("connection_ack");
+    s_say(APPSYNC_START("1"), TOKEN_S);
+    fake_answer("Subscription.heard", "{\"stream\":\"room/a\"}");
+    fake_activate(fake_subscribers[0]);
+    ws_world_sleep(&s_world, TOKEN_S + GRACE_S - 5);
+    fake_publish(fake_subscribers[0], 1); /* within the grace */
+    s_hears("\"n\":1");
+    ws_world_sleep(&s_world, 35);
+    s_hears("the token has expired");
+    assert_int_equal(fake_subscribers_left(), 0);
+    assert_int_equal(realtime_count(s_world.realtime), 1);
+}
+
 static void test_an_event_stream_ends_with_its_token(void **state)
 {
     (void)state;
@@ -297,6 +318,7 @@ int main(void)
         TEST(test_a_token_ends),
         TEST(test_a_token_is_renewed),
         TEST(test_nobody_renews_for_another),
+        TEST(test_a_subscription_ends_with_its_own_token),
         TEST(test_an_event_stream_ends_with_its_token),
         TEST(test_refused_at_the_beginning),
         TEST(test_signs_of_life),
