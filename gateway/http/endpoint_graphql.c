@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "gateway/http/credential.h"
+#include "gateway/http/event_data.h"
 #include "gateway/http/exchange.h"
 #include "gateway/http/graphql_error.h"
 #include "gateway/http/status.h"
@@ -15,7 +16,7 @@ static void s_reply_events(exchange_t *self, json_slice_t response)
 {
     buffer_t body = BUFFER_INIT(response.size + 100);
     buffer_put_str(&body, "event: next\ndata: ");
-    buffer_put(&body, response.data, response.size);
+    event_data_put(&body, response.data, response.size);
     buffer_put_str(&body, "\n\nevent: complete\ndata: \n\n");
     exchange_reply(self, MHD_HTTP_OK, http_media_name(HTTP_MEDIA_EVENT_STREAM),
                    (json_slice_t){.data = body.data, .size = body.size});

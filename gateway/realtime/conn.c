@@ -11,6 +11,7 @@
 #include "common/cells.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "gateway/http/event_data.h"
 #include "gateway/realtime/realtime_private.h"
 
 enum {
@@ -132,22 +133,13 @@ static void s_put_frame(buffer_t *out, const stream_t *stream, const feed_item_t
     out->size += header_size + stream->prefix_size + size + suffix_size;
 }
 
-/* Server-sent events: line ends, which JSON has only as white space, would end a field. */
 static void s_put_event(buffer_t *out, const stream_t *stream, const feed_item_t *item)
 {
-    size_t size = shared_bytes_size(item->bytes);
     buffer_put_str(out, "id: ");
     buffer_put_str(out, item->cursor);
     buffer_put_char(out, '\n');
     buffer_put(out, stream->text, stream->prefix_size);
-    char *at = buffer_reserve(out, size);
-    if (!at)
-        return;
-    memcpy(at, shared_bytes_data(item->bytes), size);
-    for (size_t i = 0; i < size; i++)
-        if (at[i] == '\n' || at[i] == '\r')
-            at[i] = ' ';
-    out->size += size;
+    event_data_put(out, shared_bytes_data(item->bytes), shared_bytes_size(item->bytes));
     buffer_put_str(out, stream->session->dialect->suffix);
 }
 

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/http/event_data.h"
 #include "gateway/realtime/conn.h"
 #include "gateway/realtime/dialects.h"
 
@@ -68,7 +69,7 @@ static void s_send_error(session_t *session, const char *id_, size_t id_size, js
     buffer_t text = BUFFER_INIT(MESSAGE_MAX);
     s_send_head(session);
     s_put_prefix(&text, id_, id_size);
-    buffer_put(&text, response.data, response.size);
+    event_data_put(&text, response.data, response.size);
     buffer_put_str(&text, "\n\n");
     conn_send_buffer(conn_of(session), &text);
     s_send_complete(session, id_, id_size);

@@ -21,6 +21,7 @@ void fake_bus_reset(void)
     memset(fake_calls, 0, sizeof fake_calls);
     memset(fake_subscribers, 0, sizeof fake_subscribers);
     fake_call_count = fake_cancelled = fake_subscriber_count = 0;
+    fake_manifest = NULL;
 }
 
 static void s_copy(char *out, size_t size, json_slice_t text)
@@ -57,17 +58,19 @@ void service_call_cancel(service_call_t **call_p)
     *call_p = NULL;
 }
 
+const service_manifest_t *fake_manifest;
+
 size_t services_count(const services_t *self)
 {
     (void)self;
-    return 0;
+    return fake_manifest ? 1 : 0;
 }
 
 const service_manifest_t *services_manifest(const services_t *self, size_t index)
 {
     (void)self;
     (void)index;
-    return NULL;
+    return fake_manifest;
 }
 
 static void s_answer(const char *field, const service_answer_t *answer)
@@ -89,10 +92,20 @@ void fake_answer(const char *field, const char *json)
     s_answer(field, &answer);
 }
 
+void fake_reject_with(const char *field,
+                      const char *code,
+                      const char *message,
+                      const char *extensions)
+{
+    service_answer_t answer = {.code = code,
+                               .message = message,
+                               .extensions = {.data = extensions, .size = strlen(extensions)}};
+    s_answer(field, &answer);
+}
+
 void fake_reject(const char *field, const char *code, const char *message)
 {
-    service_answer_t answer = {.code = code, .message = message, .extensions = {.data = ""}};
-    s_answer(field, &answer);
+    fake_reject_with(field, code, message, "");
 }
 
 /* ---- feed ---- */

@@ -29,6 +29,14 @@ void fake_bus_reset(void);
 /* Answers the oldest open call of that field. */
 void fake_answer(const char *field, const char *json);
 void fake_reject(const char *field, const char *code, const char *message);
+/* extensions: a JSON map. */
+void fake_reject_with(const char *field,
+                      const char *code,
+                      const char *message,
+                      const char *extensions);
+
+/* The only service's; NULL: none has announced itself. */
+extern const service_manifest_t *fake_manifest;
 
 extern subscriber_t *fake_subscribers[FAKE_SUBSCRIBERS_MAX]; /* NULL when they left */
 extern size_t fake_subscriber_count;

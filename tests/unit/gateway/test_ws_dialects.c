@@ -646,10 +646,11 @@ static void test_event_stream_refused(void **state)
 {
     (void)state;
     ws_client_open_events(&s_client, &s_world, "subscription{heard{n}}", NULL);
-    fake_reject("Subscription.heard", "FORBIDDEN", "no");
+    /* A line end in it would end the field of the event. */
+    fake_reject_with("Subscription.heard", "FORBIDDEN", "no", "{\"why\":{\n\"a\":1,\r\"b\":2}}");
     const char *heard = s_hear_bytes();
     assert_memory_equal(heard, "HTTP/1.1 200 OK\r\n", 17);
-    assert_non_null(strstr(heard, "\"code\":\"FORBIDDEN\""));
+    assert_non_null(strstr(heard, "{\"code\":\"FORBIDDEN\",\"why\":{ \"a\":1, \"b\":2}}"));
     assert_non_null(strstr(heard, "event: complete\n"));
 }
 
