@@ -114,13 +114,13 @@ static bool s_reply(exchange_t *self, json_slice_t answer)
     arena_t *arena = arena_new(answer.size + 4096);
     if (json_get(answer, "body", &body) && json_kind(body) == JSON_STRING_VALUE)
         text = json_string_decode(arena, body, &size);
-    if (text && exchange_respond(self, (unsigned)number, NULL, text, size, false)) {
-        if (json_get(answer, "headers", &headers) && json_kind(headers) == JSON_MAP)
-            s_add_headers(self, headers);
+    if (text && exchange_respond(self, (unsigned)number, NULL, text, size, false) &&
+        json_get(answer, "headers", &headers) && json_kind(headers) == JSON_MAP)
+        s_add_headers(self, headers);
+    if (text)
         exchange_send(self);
-    }
     arena_destroy(&arena);
-    return self->response != NULL || text != NULL;
+    return text != NULL;
 }
 
 static void s_on_answer(void *arg, const service_answer_t *answer)
@@ -138,8 +138,9 @@ static void s_on_answer(void *arg, const service_answer_t *answer)
         status = MHD_HTTP_SERVICE_UNAVAILABLE;
     else if (code == ERR_TIMEOUT)
         status = MHD_HTTP_GATEWAY_TIMEOUT;
-    exchange_reply_error(self, status, code,
-                         answer->ok ? "the service's answer is broken" : answer->message);
+    exchange_reply_failure(self, status, code,
+                           answer->ok ? "the service's answer is broken" : answer->message,
+                           answer->ok ? (json_slice_t){.data = ""} : answer->extensions);
 }
 
 bool endpoint_service(exchange_t *self)

@@ -144,20 +144,29 @@ s_reply_aws_error(exchange_t *self, unsigned status, err_code_t code, const char
     buffer_free(&body);
 }
 
-void exchange_reply_error(exchange_t *self, unsigned status, err_code_t code, const char *message)
+void exchange_reply_failure(exchange_t *self,
+                            unsigned status,
+                            err_code_t code,
+                            const char *message,
+                            json_slice_t extensions)
 {
     if (s_speaks_aws_json(self)) {
         s_reply_aws_error(self, status, code, message);
         return;
     }
-    buffer_t body = BUFFER_INIT(ERROR_MAX);
-    json_slice_t extensions = {.data = ""};
-    if (code == ERR_UNAVAILABLE || code == ERR_TIMEOUT)
-        extensions = (json_slice_t){.data = "{\"outcome\":\"none\"}", .size = 18};
+    buffer_t body = BUFFER_INIT(ERROR_MAX + extensions.size);
     graphql_error_write(&body, err_code_name(code), message, extensions);
     exchange_reply(self, status, s_error_media(self, status),
                    (json_slice_t){.data = body.data, .size = body.size});
     buffer_free(&body);
+}
+
+void exchange_reply_error(exchange_t *self, unsigned status, err_code_t code, const char *message)
+{
+    json_slice_t extensions = {.data = ""};
+    if (code == ERR_UNAVAILABLE || code == ERR_TIMEOUT)
+        extensions = (json_slice_t){.data = "{\"outcome\":\"none\"}", .size = 18};
+    exchange_reply_failure(self, status, code, message, extensions);
 }
 
 /* The client's mistake, with a header that says what would be right. */

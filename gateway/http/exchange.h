@@ -92,8 +92,15 @@ void exchange_send(exchange_t *self);
 
 /* Both at once, for JSON and text that must not be kept by caches. */
 void exchange_reply(exchange_t *self, unsigned status, const char *content_type, json_slice_t body);
-/* An error as a GraphQL response, in the media type that the client takes. */
+/* An error as a GraphQL response, in the media type that the client takes. UNAVAILABLE and TIMEOUT
+ * say that nothing was executed. */
 void exchange_reply_error(exchange_t *self, unsigned status, err_code_t code, const char *message);
+/* The same for what a service answered: it says itself what was executed. */
+void exchange_reply_failure(exchange_t *self,
+                            unsigned status,
+                            err_code_t code,
+                            const char *message,
+                            json_slice_t extensions);
 /* 413: the body is larger than the limit. size: of the body, as far as it is known. */
 void exchange_reply_too_large(exchange_t *self, unsigned long long size);
 /* 429 with Retry-After. */
