@@ -119,6 +119,8 @@ void exchange_reply(exchange_t *self, unsigned status, const char *content_type,
         exchange_respond(self, status, content_type, body.data, body.size, false);
     if (response)
         MHD_add_response_header(response, "Cache-Control", "no-store");
+    if (response && status == MHD_HTTP_UNAUTHORIZED) /* RFC 9110 15.5.2, RFC 6750 3 */
+        MHD_add_response_header(response, "WWW-Authenticate", "Bearer");
     exchange_send(self);
 }
 

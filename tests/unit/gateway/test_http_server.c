@@ -580,7 +580,8 @@ static void test_rate_of_an_address(void **state)
 static void test_a_wrong_credential_costs_more(void **state)
 {
     (void)state;
-    s_gives(HELLO_AS("Authorization: nonsense\r\n"), "HTTP/1.1 401", "UNAUTHENTICATED");
+    s_gives(HELLO_AS("Authorization: nonsense\r\n"), "HTTP/1.1 401",
+            "WWW-Authenticate: Bearer\r\n");
     s_gives(HELLO_AS(AS("alice")), "HTTP/1.1 429", "RATE_LIMITED");
     ws_world_sleep(&s_world, 1);
     s_gives(HELLO_AS(AS("alice")), "HTTP/1.1 429", "RATE_LIMITED");
