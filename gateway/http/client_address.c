@@ -150,15 +150,16 @@ static bool s_parse_forwarded(const char *item, size_t size, address_t *address)
     return s_parse(text, address, &is_v4);
 }
 
-void client_address(const trusted_proxies_t *self,
+bool client_address(const trusted_proxies_t *self,
                     const struct sockaddr *peer,
                     const char *forwarded_for,
                     char out[CLIENT_ADDRESS_SIZE])
 {
     address_t address;
+    bool is_forwarded = false;
     *out = '\0';
     if (!s_from_socket(peer, &address))
-        return;
+        return false;
     size_t left = forwarded_for ? strlen(forwarded_for) : 0;
     while (left && s_is_trusted(self, &address)) {
         size_t start = left;
@@ -168,7 +169,9 @@ void client_address(const trusted_proxies_t *self,
         if (!s_parse_forwarded(forwarded_for + start, left - start, &before))
             break;
         address = before;
+        is_forwarded = true;
         left = start ? start - 1 : 0;
     }
     s_print(&address, out);
+    return is_forwarded;
 }

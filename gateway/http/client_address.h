@@ -19,8 +19,9 @@ trusted_proxies_t *trusted_proxies_new(const char *list, err_t *err);
 void trusted_proxies_destroy(trusted_proxies_t **self_p);
 
 /* The address of the client: that of the socket's peer or, if that is a trusted proxy, the last one
- * in X-Forwarded-For (may be NULL) that is no trusted proxy. NUL-terminated into out. */
-void client_address(const trusted_proxies_t *self,
+ * in X-Forwarded-For (may be NULL) that is no trusted proxy. NUL-terminated into out. True if the
+ * header was believed: then the connection is a proxy's. */
+bool client_address(const trusted_proxies_t *self,
                     const struct sockaddr *peer,
                     const char *forwarded_for,
                     char out[CLIENT_ADDRESS_SIZE]);

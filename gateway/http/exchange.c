@@ -16,6 +16,13 @@ const char *exchange_header(const exchange_t *self, const char *name)
     return MHD_lookup_connection_value(self->connection, MHD_HEADER_KIND, name);
 }
 
+/* One list out of two (RFC 9110 5.3); without memory the second one. */
+static const char *s_join(arena_t *arena, const char *first, const char *second)
+{
+    const char *both = arena_printf(arena, "%s,%s", first, second);
+    return both ? both : second;
+}
+
 static enum MHD_Result
 s_keep_header(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
 {
@@ -41,9 +48,14 @@ s_keep_header(void *cls, enum MHD_ValueKind kind, const char *name, const char *
     exchange_t *self = cls;
     size_t size = strlen(name);
     (void)kind;
-    for (int i = 0; i < HEADERS_KEPT; i++)
-        if (kept[i].size == size && !self->headers[i] && !strcasecmp(kept[i].name, name))
+    for (int i = 0; i < HEADERS_KEPT; i++) {
+        if (kept[i].size != size || strcasecmp(kept[i].name, name) != 0)
+            continue;
+        if (!self->headers[i])
             self->headers[i] = value;
+        else if (i == HEADER_X_FORWARDED_FOR)
+            self->headers[i] = s_join(self->arena, self->headers[i], value);
+    }
     return MHD_YES;
 }
 

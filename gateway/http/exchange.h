@@ -69,7 +69,8 @@ struct exchange {
     rate_connection_t *rate; /* of the connection, or NULL */
 };
 
-/* Finds the headers that are kept; of several with one name the first counts. */
+/* Finds the headers that are kept; of several with one name the first counts, but for
+ * X-Forwarded-For: a proxy may add a line of its own behind what the client made up. */
 void exchange_keep_headers(exchange_t *self);
 /* A request header of any name, or NULL. */
 const char *exchange_header(const exchange_t *self, const char *name);

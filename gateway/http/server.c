@@ -211,16 +211,16 @@ static void s_name_client(exchange_t *exchange)
     const trusted_proxies_t *trusted = exchange->options->trusted_proxies;
     const char *forwarded = exchange->headers[HEADER_X_FORWARDED_FOR];
     peer_t *peer = s_peer(exchange->connection);
-    if (forwarded || !peer) {
-        /* Behind a proxy the connection is everybody's. */
-        client_address(trusted, s_socket_address(exchange->connection), forwarded,
-                       exchange->client);
-        exchange->client_key = address_key(exchange->client);
-        return;
-    }
-    if (!*peer->address) {
+    if (peer && !*peer->address) {
         client_address(trusted, s_socket_address(exchange->connection), NULL, peer->address);
         peer->key = address_key(peer->address);
+    }
+    bool is_proxys =
+        (forwarded || !peer) && client_address(trusted, s_socket_address(exchange->connection),
+                                               forwarded, exchange->client);
+    if (is_proxys || !peer) { /* behind a proxy the connection is everybody's */
+        exchange->client_key = address_key(exchange->client);
+        return;
     }
     memcpy(exchange->client, peer->address, sizeof exchange->client);
     exchange->client_key = peer->key;

@@ -47,12 +47,12 @@ static const web_asset_t *s_find_asset(const char *path)
     return !strcmp(path, "/") || !strcmp(path, "/graphiql") ? &asset : NULL;
 }
 
-static int s_setup(void **state)
+/* proxies: those that are trusted. */
+static void s_begin(const char *proxies)
 {
-    (void)state;
     ws_world_begin(&s_world);
     s_origins = origins_new("https://good.example", NULL);
-    s_proxies = trusted_proxies_new("none", NULL);
+    s_proxies = trusted_proxies_new(proxies, NULL);
     http_options_t options = {
         .loop = s_world.loop,
         .runner = s_world.runner,
@@ -75,12 +75,32 @@ static int s_setup(void **state)
     s_server = http_server_new(&options, &err);
     if (!s_server)
         fail_msg("%s", err.text);
+}
+
+static int s_setup(void **state)
+{
+    (void)state;
+    s_begin("none");
     return 0;
 }
 
 static int s_setup_limited(void **state)
 {
     s_world.limits = (rate_options_t){.handle = 2, .address = 5};
+    return s_setup(state);
+}
+
+static int s_setup_proxied(void **state)
+{
+    (void)state;
+    s_world.limits = (rate_options_t){.connection = 3, .address = 5};
+    s_begin("127.0.0.1");
+    return 0;
+}
+
+static int s_setup_slow_connections(void **state)
+{
+    s_world.limits = (rate_options_t){.connection = 3};
     return s_setup(state);
 }
 
@@ -589,6 +609,69 @@ static void test_a_wrong_credential_costs_more(void **state)
     s_gives(HELLO_AS(AS("alice")), "HTTP/1.1 200", "\"data\"");
 }
 
+/* A proxy may add a line of its own and leave what the client made up before it. */
+static void test_a_forged_address_behind_a_proxy(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        char request[300];
+        snprintf(request, sizeof request,
+                 POST(JSON "X-Forwarded-For: 6.6.6.%d\r\nX-Forwarded-For: 1.1.1.1\r\n", 24,
+                      "{\"query\":\"{__typename}\"}"),
+                 i);
+        s_gives(request, "HTTP/1.1 200", "\"data\"");
+    }
+    s_gives(HELLO_AS("X-Forwarded-For: 6.6.6.9\r\nX-Forwarded-For: 1.1.1.1\r\n"), "HTTP/1.1 429",
+            "RATE_LIMITED");
+    s_gives(HELLO_AS("X-Forwarded-For: 1.1.1.1\r\nX-Forwarded-For: 2.2.2.2\r\n"), "HTTP/1.1 200",
+            "\"data\"");
+}
+
+/* Who is no proxy says so in vain. */
+static void test_rate_of_a_connection(void **state)
+{
+    (void)state;
+    int fd = s_connect();
+    for (int i = 0; i < 3; i++) {
+        s_send(fd, HELLO_AS("X-Forwarded-For: 6.6.6.6\r\n"));
+        assert_memory_equal(s_receive(fd, 1), "HTTP/1.1 200", 12);
+    }
+    s_send(fd, HELLO_AS("X-Forwarded-For: 6.6.6.6\r\n"));
+    assert_memory_equal(s_receive(fd, 1), "HTTP/1.1 429", 12);
+    close(fd);
+    s_gives(HELLO_AS(""), "HTTP/1.1 200", "\"data\"");
+}
+
+/* A request that a service asked for: what became of it only the service knows. */
+static void test_a_route_that_fails(void **state)
+{
+    (void)state;
+    json_t *routes = json_loads("[{\"method\":\"POST\",\"path\":\"/do\"}]", 0, NULL);
+    const service_manifest_t manifest = {.name = "echo", .sdl = "", .routes = routes};
+    static const char request[] = "POST /do HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n";
+    fake_manifest = &manifest;
+    static const struct {
+        const char *code, *extensions, *status, *outcome;
+    } cases[] = {
+        {"TIMEOUT", "{\"outcome\":\"unknown\"}", "HTTP/1.1 504", "\"outcome\":\"unknown\""},
+        {"UNAVAILABLE", "{\"outcome\":\"unknown\"}", "HTTP/1.1 503", "\"outcome\":\"unknown\""},
+        {"UNAVAILABLE", "{\"outcome\":\"none\",\"retryAfterMs\":1000}", "HTTP/1.1 503",
+         "\"outcome\":\"none\",\"retryAfterMs\":1000"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int fd = s_connect();
+        s_send(fd, request);
+        fake_reject_with("HTTP", cases[i].code, "the service was lost", cases[i].extensions);
+        const char *response = s_receive(fd, 1);
+        assert_memory_equal(response, cases[i].status, strlen(cases[i].status));
+        assert_non_null(strstr(response, cases[i].outcome));
+        close(fd);
+    }
+    ws_world_pump(&s_world);
+    fake_manifest = NULL;
+    json_decref(routes);
+}
+
 static void test_drain(void **state)
 {
     (void)state;
@@ -647,6 +730,11 @@ int main(void)
         LIMITED(test_rate_of_a_handle),
         LIMITED(test_rate_of_an_address),
         LIMITED(test_a_wrong_credential_costs_more),
+        cmocka_unit_test_setup_teardown(test_a_forged_address_behind_a_proxy, s_setup_proxied,
+                                        s_teardown),
+        cmocka_unit_test_setup_teardown(test_rate_of_a_connection, s_setup_slow_connections,
+                                        s_teardown),
+        TEST(test_a_route_that_fails),
         TEST(test_drain),
         TEST(test_end_with_requests_under_way),
     };
