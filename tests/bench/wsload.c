@@ -7,6 +7,7 @@
  *   live               posts into each room until every subscriber has seen something
  *   post RATE SECONDS  posts round the rooms, RATE a second (0: as fast as answered), and waits
  *                      until all is delivered
+ *   calm SECONDS       waits until nothing has come for a second, at most so long
  *   fill COUNT         remembers each room's newest message, then posts COUNT more into each;
  *                      connect will subscribe behind what was remembered
  *   caught-up COUNT    waits until every subscriber has COUNT events; the time is since connect
@@ -29,9 +30,12 @@ enum {
     ROOMS_MAX = 10000,
     PORTS_MAX = 8,
     SECONDS_MAX = 120,
+    COPIES_MAX = 65536, /* of all rooms: 32 MB */
+    COPIES_EACH_MAX = 2048,
     EVENTS = 512,
     SETUP_S = 60,
     DRAIN_S = 5,
+    QUIET_S = 1,
     CALM_US = 300000, /* after the last subscribe, for the server to work on it */
     PROBE_US = 1000000,
     CONNECTS_A_TURN = 8,
@@ -193,6 +197,7 @@ static void s_post(int rate, int seconds)
     double cpu_s = s_own_cpu_s();
     *tally = (tally_t){0};
     s.load.is_measuring = true;
+    s.load.window_us = start_us;
     for (int64_t now_us = start_us; now_us < end_us; now_us = clock_mono_us()) {
         uint64_t due =
             rate == 0 ? UINT64_MAX : (uint64_t)((now_us - start_us) * rate / 1000000) + 1;
@@ -206,7 +211,9 @@ static void s_post(int rate, int seconds)
            clock_mono_us() < drain_us)
         s_poll(10);
     s.load.is_measuring = false;
-    double elapsed_s = s_since_s(start_us);
+    if (s.load.last_event_us > end_us)
+        end_us = s.load.last_event_us;
+    double elapsed_s = (double)(end_us - start_us) * 1e-6;
     printf("{\"subscribers\":%d,\"rate\":%d,\"seconds\":%.3f,\"posted\":%llu,\"answered\":%llu,"
            "\"refused\":%llu,\"deliveries\":%llu,\"perSecond\":%.0f,\"missing\":%lld,"
            "\"disordered\":%llu,\"strange\":%llu,\"loadCpuS\":%.3f",
@@ -220,6 +227,20 @@ static void s_post(int rate, int seconds)
     tally_print(&tally->created, "created", stdout);
     tally_print(&tally->posting, "posting", stdout);
     printf("}\n");
+}
+
+static void s_calm(int seconds)
+{
+    int64_t start_us = clock_mono_us(), quiet_us = start_us;
+    while (s_since_s(quiet_us) < QUIET_S && s_since_s(start_us) < seconds) {
+        s_poll(10);
+        if (s_posts_are_under_way())
+            quiet_us = clock_mono_us();
+        else if (s.load.last_event_us > quiet_us)
+            quiet_us = s.load.last_event_us;
+    }
+    printf("{\"isCalm\":%s,\"seconds\":%.3f}\n", s_since_s(quiet_us) < QUIET_S ? "false" : "true",
+           s_since_s(start_us));
 }
 
 static void s_fill(int count)
@@ -261,6 +282,8 @@ static void s_command(const char *line)
     } else if (sscanf(line, "post %d %d", &rate, &seconds) == 2 && rate >= 0 && seconds >= 1 &&
                seconds <= SECONDS_MAX) {
         s_post(rate, seconds);
+    } else if (sscanf(line, "calm %d", &seconds) == 1) {
+        s_calm(seconds);
     } else if (sscanf(line, "fill %d", &count) == 1) {
         s_fill(count);
     } else if (sscanf(line, "caught-up %d", &count) == 1) {
@@ -391,6 +414,15 @@ static void *s_array(int count, size_t size)
     return array;
 }
 
+/* A power of two; fewer for each of many rooms. */
+static size_t s_copies_each(void)
+{
+    size_t each = COPIES_EACH_MAX;
+    while (each > 1 && each * (size_t)s.room_count > COPIES_MAX)
+        each /= 2;
+    return each;
+}
+
 int main(int argc, char **argv)
 {
     s.load.token = "";
@@ -399,8 +431,10 @@ int main(int argc, char **argv)
     s.subscribers = s_array(s.subscriber_count, sizeof s.subscribers[0]);
     s.posters = s_array(s.poster_count, sizeof s.posters[0]);
     s.rooms = s_array(s.room_count, sizeof s.rooms[0]);
-    for (int i = 0; i < s.room_count; i++)
+    for (int i = 0; i < s.room_count; i++) {
         snprintf(s.rooms[i].name, sizeof s.rooms[i].name, "%.40s-%d", s.room, i);
+        s.rooms[i].copies = copies_new(s_copies_each());
+    }
     for (int i = 0; i < s.poster_count; i++) {
         client_open(&s.posters[i], &s.load, &s.rooms[0], true,
                     s.post_ports.of[i % s.post_ports.count]);

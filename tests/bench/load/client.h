@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tests/bench/load/copies.h"
 #include "tests/bench/load/tally.h"
 
 typedef enum {
@@ -24,6 +25,7 @@ typedef struct {
     char newest[40];  /* cursor of the newest answered post; "" if there is none */
     char cursor[40];  /* subscribers begin behind it; "" if they do not */
     uint64_t numbers; /* handed out to events that get their number here (raw, nats) */
+    copies_t *copies; /* what its subscribers got lately */
 } room_t;
 
 /* What all clients share. */
@@ -32,6 +34,8 @@ typedef struct {
     const char *token;
     int epoll; /* watches all clients; an event's data.ptr is the client */
     bool is_measuring;
+    int64_t window_us;     /* only events that were posted since then are measured */
+    int64_t now_unix_us;   /* of the read under way */
     uint64_t acknowledged; /* subscribers whose handshake is done and whose subscribe is sent */
     int64_t last_event_us; /* when the newest event came, of the monotonic clock */
     tally_t tally;
