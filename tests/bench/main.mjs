@@ -6,8 +6,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Database, POSTGRES_CONF } from './lib/database.mjs';
 import { drawPlots } from './lib/plots.mjs';
+import { machine, tree } from './lib/proc.mjs';
 import { checkRatios } from './lib/ratios.mjs';
 import { Clock } from './lib/rounds.mjs';
+import { judge, printVerdicts } from './lib/targets.mjs';
 import { w4, w5, w6 } from './workloads/fanout.mjs';
 import { w7, w8 } from './workloads/connections.mjs';
 import { w1, w2, w3 } from './workloads/http.mjs';
@@ -16,18 +18,28 @@ import { scale, startup } from './workloads/scale.mjs';
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const WORKLOADS = { w1, w2, w3, w4, w5, w6, w7, w8, scale, startup };
 const QUICK = ['w1', 'w2', 'w3', 'w4'];
-const LIMIT_S = { quick: 100, all: 24 * 60, one: 290 };
+// Seconds: of the whole, and of each workload, which then makes fewer rounds and says so.
+const LIMIT_S = { quick: 100, all: 23 * 60 };
+const GRACE_S = 45;
+const SHARE_S = { w1: 140, w2: 150, w3: 200, w4: 285, w5: 180, w6: 110, w7: 80, w8: 60, scale: 120, startup: 30 };
 
 const { quick, names } = readArguments(process.argv.slice(2));
+const MESSAGES_LEAST = 100_000; // each of the rooms then has more than one page
+const messages = Number(process.env.MESSAGES ?? (quick ? MESSAGES_LEAST : 1_000_000));
+if (!(messages >= MESSAGES_LEAST)) {
+  console.error(`tests/bench/run: MESSAGES is at least ${MESSAGES_LEAST}`);
+  process.exit(2);
+}
 const context = {
   quick,
   rounds: Number(process.env.ROUNDS ?? (quick ? 2 : 3)),
-  seconds: Number(process.env.SECONDS ?? (quick ? 2 : 4)),
-  fanSeconds: Number(process.env.SECONDS ?? (quick ? 2 : 3)),
+  seconds: Number(process.env.ROUND_SECONDS ?? (quick ? 2 : 3)),
+  fanSeconds: Number(process.env.ROUND_SECONDS ?? 2), // of W4's costs: thousands of deliveries each
   warmSeconds: quick ? 1 : 2,
   idleSeconds: 10,
-  messages: Number(process.env.MESSAGES ?? (quick ? 100_000 : 1_000_000)),
+  messages,
   dir: fs.mkdtempSync(path.join(os.tmpdir(), 'parley-bench-')),
+  credentials: { token: 'bench-token' }, // Parley's own, once one is started: all systems get the same bytes
 };
 
 function readArguments(words) {
@@ -54,69 +66,121 @@ function packageVersion(name, folder = '') {
   return fs.existsSync(file) ? JSON.parse(fs.readFileSync(file, 'utf8')).version : undefined;
 }
 
+const versionIn = (text, pattern) => pattern.exec(text ?? '')?.[1];
+
+function peerVersions() {
+  return {
+    nginx: versionIn(output('sh', ['-c', 'nginx -v 2>&1']), /([\d.]+)/),
+    nchan: versionIn(output('dpkg-query', ['-W', '-f', '${Version}', 'libnginx-mod-nchan'])?.replace(/^\d+:/, ''), /^\S*?([\d.]+)/),
+    'nats-server': versionIn(output('nats-server', ['--version']), /([\d.]+)/),
+    redis: versionIn(output('redis-server', ['--version']), /v=([\d.]+)/),
+  };
+}
+
 function describe() {
   const packages = ['mercurius', 'fastify', 'pg', 'graphql', '@apollo/server', 'graphql-yoga', 'graphql-ws', 'ws', 'mqemitter-redis'];
   const versions = {
     parley: output('git', ['-C', HERE, 'rev-parse', '--short', 'HEAD']),
     node: process.version.slice(1),
-    PostgreSQL: /[\d.]+/.exec(output('psql', ['--version']) ?? '')?.[0],
+    PostgreSQL: versionIn(output('psql', ['--version']), /([\d.]+)/),
     ...Object.fromEntries(packages.map((name) => [name, packageVersion(name)])),
     postgraphile: packageVersion('postgraphile', 'peers/postgraphile'),
-    ...(quick ? {} : { nginx: /[\d.]+/.exec(output('sh', ['-c', 'nginx -v 2>&1']) ?? '')?.[0], nchan: /^\S*?([\d.]+)/.exec(output('dpkg-query', ['-W', '-f', '${Version}', 'libnginx-mod-nchan'])?.replace(/^\d+:/, '') ?? '')?.[1], 'nats-server': /[\d.]+/.exec(output('nats-server', ['--version']) ?? '')?.[0], redis: /v=([\d.]+)/.exec(output('redis-server', ['--version']) ?? '')?.[1] }),
+    ...(quick ? {} : peerVersions()),
   };
   return {
     date: new Date().toISOString().slice(0, 10),
     machine: { cpu: os.cpus()[0].model, cores: os.cpus().length, memoryGb: Math.round(os.totalmem() / 2 ** 30), kernel: os.release(), load: os.loadavg()[0] },
     versions,
     postgres: POSTGRES_CONF.trim().split('\n'),
+    payload: 'messages of about 50 bytes, events of about 330; loopback, load generators on the same cores',
     rounds: context.rounds,
-    seconds: context.seconds,
+    roundSeconds: context.seconds,
     messages: context.messages,
   };
 }
 
-function sayDescription({ machine, versions, postgres }) {
-  console.log(`${machine.cpu}, ${machine.cores} cores, ${machine.memoryGb} GB, Linux ${machine.kernel}; load average before the run ${machine.load.toFixed(2)}`);
+function sayDescription({ machine: { cpu, cores, memoryGb, kernel, load }, versions, postgres, payload }) {
+  console.log(`${cpu}, ${cores} cores, ${memoryGb} GB, Linux ${kernel}; load average before the run ${load.toFixed(2)}`);
   console.log(Object.entries(versions).filter(([, version]) => version).map(([name, version]) => `${name} ${version}`).join(', '));
   console.log(`PostgreSQL for all: ${postgres.join(', ')}`);
-  console.log(`${context.rounds} rounds of ${context.seconds} s (fan-out: ${context.fanSeconds} s), systems in turn within each; medians, ratios with (lowest–highest) of the rounds`);
-  console.log('Messages of about 50 bytes, events of about 330; loopback, load generators on the same cores. CPU: all processes of a system, PostgreSQL apart');
+  console.log(`${context.rounds} rounds of ${context.seconds} s, systems in turn within each; medians, ratios with (lowest–highest) of the rounds`);
+  console.log(`Payload: ${payload}. CPU: all processes of a system, PostgreSQL apart`);
+}
+
+// A workload ends itself when its time is over; one that hangs is ended here, with all its processes.
+function within(limitS, database, work) {
+  let timer;
+  const end = (reject) => {
+    const kept = new Set(tree(database.postgres.process.child.pid));
+    for (const pid of tree(process.pid).slice(1)) if (!kept.has(pid)) process.kill(pid, 'SIGKILL');
+    reject(new Error(`it hung: ended after ${Math.round(limitS)} s`));
+  };
+  const late = new Promise((_, reject) => (timer = setTimeout(end, limitS * 1000, reject)));
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
+}
+
+// What is done of a workload when something fails is kept.
+async function runOne(name, database, clock) {
+  const cases = [];
+  const before = machine();
+  let failure;
+  try {
+    await within(clock.limitS + GRACE_S, database, WORKLOADS[name]({ ...context, database }, clock, cases));
+  } catch (error) {
+    failure = error.message;
+    console.log(`\n${name} FAILED: ${error.stack}`);
+  }
+  const verdicts = quick ? [] : judge(name, cases); // the short form has ratios of its own
+  printVerdicts(verdicts);
+  const stolenPercent = machine().since(before).stolen * 100;
+  const note = stolenPercent >= 1 ? `; other guests of the host took ${stolenPercent.toFixed(1)}% of the CPU meanwhile` : '';
+  console.log(`  (${name}: ${Math.round(clock.elapsedS)} s${note})`);
+  return { cases, verdicts: verdicts.map(({ text, value, verdict }) => ({ text, value, verdict })), failure, seconds: Math.round(clock.elapsedS), stolenPercent };
+}
+
+const folder = process.env.RESULT_DIR ?? path.join(HERE, '../../build/bench/results');
+const file = path.join(folder, quick ? 'quick.json' : 'results.json');
+
+// Workloads that this run was not asked for stay as an earlier one of the same program had them.
+function resultsToGoOnWith({ versions }) {
+  if (quick || names.length === Object.keys(WORKLOADS).length || !fs.existsSync(file)) return {};
+  const earlier = JSON.parse(fs.readFileSync(file, 'utf8'));
+  return earlier.versions?.parley === versions.parley ? earlier.workloads : {};
+}
+
+function save(report) {
+  fs.mkdirSync(folder, { recursive: true });
+  fs.writeFileSync(file, `${JSON.stringify(report, null, 1)}\n`);
 }
 
 async function runAll(database) {
-  const report = { ...describe(), workloads: {} };
+  const described = describe();
+  const report = { ...described, workloads: resultsToGoOnWith(described) };
   const clock = new Clock(quick ? LIMIT_S.quick : LIMIT_S.all);
+  const broken = [];
   sayDescription(report);
   for (const name of names) {
     if (clock.leftS < 15) {
-      console.log(`\n${name}: left out, the time is over`);
+      broken.push(`${name}: left out, the time is over`);
       continue;
     }
-    const own = new Clock(Math.min(clock.leftS, LIMIT_S.one));
-    try {
-      report.workloads[name] = await WORKLOADS[name]({ ...context, database }, own);
-    } catch (error) {
-      report.workloads[name] = [];
-      (report.failures ??= []).push(`${name}: ${error.message}`);
-      console.log(`\n${name} FAILED: ${error.stack}`);
-    }
-    console.log(`  (${name}: ${Math.round(own.elapsedS)} s)`);
+    const result = await runOne(name, database, new Clock(Math.min(clock.leftS, SHARE_S[name])));
+    if (result.failure) broken.push(`${name}: ${result.failure}`);
+    report.workloads[name] = result;
+    report.totalSeconds = Math.round(clock.elapsedS);
+    save(report); // after each: what comes later cannot lose it
   }
-  report.seconds = Math.round(clock.elapsedS);
-  return report;
+  if (!quick) drawPlots(report, folder);
+  return { report, broken };
 }
 
 const database = new Database(context.dir);
 try {
   fs.chmodSync(context.dir, 0o755);
   await database.start(context.messages);
-  const report = await runAll(database);
-  const folder = process.env.RESULT_DIR ?? path.join(HERE, '../../build/bench/results');
-  fs.mkdirSync(folder, { recursive: true });
-  fs.writeFileSync(path.join(folder, quick ? 'quick.json' : 'results.json'), `${JSON.stringify(report, null, 1)}\n`);
-  if (!quick) drawPlots(report, folder);
-  console.log(`\nWritten to ${path.relative(process.cwd(), folder) || '.'}; ${report.seconds} s`);
-  const broken = [...(report.failures ?? []), ...(quick ? checkRatios(report) : [])];
+  const { report, broken } = await runAll(database);
+  console.log(`\nWritten to ${path.relative(process.cwd(), folder) || '.'}; ${report.totalSeconds} s`);
+  if (quick) broken.push(...checkRatios(report));
   for (const text of broken) console.log(`FAILED: ${text}`);
   process.exitCode = broken.length > 0 ? 1 : 0;
 } finally {

@@ -1,6 +1,7 @@
 // Subscribers of one system: bench_wsload in one hand, the servers' CPU in the other.
 import { BIN } from '../../e2e/harness/system.mjs';
 import { WsLoad } from './loads.mjs';
+import { cpu, machine } from './proc.mjs';
 
 // Everything for some subscribers: connect, wait until all are live, then run rates.
 export class Audience {
@@ -16,8 +17,7 @@ export class Audience {
 
   // Posts at a rate and says what each delivery cost.
   async run(rate, seconds) {
-    const before = this.system.cpu();
-    const postgresBefore = this.context.database.cpuUs();
+    const [before, gatewayBefore, postgresBefore, machineBefore] = [this.system.cpu(), cpu(this.system.gatewayPids), this.context.database.cpuUs(), machine()];
     const result = await this.load.say(`post ${rate} ${seconds}`);
     const used = this.system.cpu().since(before);
     return {
@@ -26,18 +26,29 @@ export class Audience {
       p99Ms: result.sentP99Ms,
       p999Ms: result.sentP999Ms,
       cpuUs: used.us / result.deliveries,
+      gatewayCpuUs: cpu(this.system.gatewayPids).since(gatewayBefore).us / result.deliveries,
       postgresUs: (this.context.database.cpuUs() - postgresBefore) / result.deliveries,
       busiestThread: used.busiestThread,
       loadCores: result.loadCpuS / result.seconds,
+      busyPercent: machine().since(machineBefore).busy * 100,
       rssMb: this.system.rssKb() / 1024,
-      // what was asked for was posted, accepted and delivered, in time
-      sustained: result.refused === 0 && result.missing === 0 && result.answered >= 0.9 * rate * seconds && result.sentP99Ms < 500,
+      faults: Math.abs(result.missing) + result.disordered + result.strange,
     };
+  }
+
+  // Waits until nothing comes any more: what a system could not take in time must not burden the next step.
+  calm(seconds) {
+    return this.load.say(`calm ${seconds}`);
   }
 
   async close() {
     await this.load.end();
   }
+}
+
+// Whether what was asked for was posted, accepted and delivered, in time.
+export function isSustained(result, rate, seconds) {
+  return result.refused === 0 && result.missing === 0 && result.answered >= 0.95 * rate * seconds && result.sentP99Ms < 500;
 }
 
 // The faults that a result shows, in words; "" if there are none.

