@@ -3,8 +3,40 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "common/hex.h"
+
+#ifdef __SSE2__
+/* A bit for each of 16 bytes that is a quote or a backslash. */
+static unsigned s_marks(__m128i bytes)
+{
+    return (unsigned)_mm_movemask_epi8(_mm_or_si128(_mm_cmpeq_epi8(bytes, _mm_set1_epi8('"')),
+                                                    _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\\'))));
+}
+#endif
+
+/* The next byte that is not simply part of a string: quote, backslash, control character, or one
+ * beyond ASCII. Near the end it may stop before. */
+static const unsigned char *s_skip_plain(const unsigned char *at, const unsigned char *end)
+{
+#ifdef __SSE2__
+    while (end - at >= 16) {
+        __m128i bytes = _mm_loadu_si128((const __m128i *)(const void *)at);
+        /* As signed numbers, those beyond ASCII are below the blank, too. */
+        unsigned stops =
+            s_marks(bytes) | (unsigned)_mm_movemask_epi8(_mm_cmplt_epi8(bytes, _mm_set1_epi8(' ')));
+        if (stops)
+            return at + __builtin_ctz(stops);
+        at += 16;
+    }
+#else
+    (void)end;
+#endif
+    return at;
+}
 
 /* ---- validation: one recursive-descent pass, bounded by max_depth ---- */
 
@@ -102,7 +134,7 @@ static bool s_string(cursor_in_t *in)
 {
     if (!s_take(in, '"'))
         return false;
-    while (in->at < in->end) {
+    while ((in->at = s_skip_plain(in->at, in->end)) < in->end) {
         unsigned char c = *in->at;
         if (c == '"') {
             in->at++;
@@ -271,6 +303,15 @@ json_walk_t json_walk(json_slice_t container)
 /* at is behind the opening quote; returns the closing one. */
 static const char *s_string_end(const char *at, const char *end)
 {
+#ifdef __SSE2__
+    while (end - at >= 16) {
+        unsigned marks = s_marks(_mm_loadu_si128((const __m128i *)(const void *)at));
+        at += marks ? __builtin_ctz(marks) : 16;
+        if (marks && *at == '"')
+            return at;
+        at += marks ? 2 : 0; /* an escape */
+    }
+#endif
     while (at < end && *at != '"')
         at += *at == '\\' ? 2 : 1;
     return at < end ? at : end;
@@ -504,6 +545,10 @@ bool json_slice_is_true(json_slice_t value)
 bool utf8_is_valid(const char *data, size_t size)
 {
     const unsigned char *at = (const unsigned char *)data, *end = at + size;
+#ifdef __SSE2__
+    while (end - at >= 16 && !_mm_movemask_epi8(_mm_loadu_si128((const __m128i *)(const void *)at)))
+        at += 16;
+#endif
     while (at < end) {
         size_t sequence = s_utf8_sequence(at, end);
         if (sequence == 0)
