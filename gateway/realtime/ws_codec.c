@@ -160,6 +160,69 @@ static void s_begin(ws_codec_t *self)
     self->context = context;
 }
 
+/* ---- the usual frame ---- */
+
+/* A whole message in one unfragmented frame that is all there: what nearly all are. */
+typedef struct {
+    size_t header; /* bytes, with the mask */
+    size_t size;   /* of the payload */
+    const uint8_t *mask;
+} frame_t;
+
+/* False if the bytes begin with anything else, broken frames among it: wslay judges those. */
+static bool s_read_frame(const uint8_t *data, size_t size, frame_t *frame)
+{
+    enum { FIN_TEXT = 0x81, MASKED = 0x80, SHORT_MAX = 125, SIZE_IN_16_BITS = 126 };
+    if (size < 6 || data[0] != FIN_TEXT || !(data[1] & MASKED))
+        return false;
+    frame->header = 6;
+    frame->size = data[1] & 0x7f;
+    if (frame->size == SIZE_IN_16_BITS) {
+        frame->header = 8;
+        frame->size = (size_t)data[2] << 8 | data[3];
+        if (frame->size <= SHORT_MAX)
+            return false;
+    } else if (frame->size > SHORT_MAX) {
+        return false;
+    }
+    frame->mask = data + frame->header - 4;
+    return size >= frame->header && size - frame->header >= frame->size;
+}
+
+/* RFC 6455 5.3 */
+static void s_unmask(char *to, const uint8_t *from, size_t size, const uint8_t mask[4])
+{
+    uint64_t bytes, wide;
+    memcpy(&wide, mask, 4);
+    memcpy((char *)&wide + 4, mask, 4);
+    size_t i = 0;
+    for (; size - i >= sizeof bytes; i += sizeof bytes) {
+        memcpy(&bytes, from + i, sizeof bytes);
+        bytes ^= wide;
+        memcpy(to + i, &bytes, sizeof bytes);
+    }
+    for (; i < size; i++)
+        to[i] = (char)(from[i] ^ mask[i % 4]);
+}
+
+/* Takes usual frames off the front of what came, as long as there are any. */
+static void s_take_usual(ws_codec_t *self, feeding_t *feeding)
+{
+    frame_t frame;
+    while (!self->stopped && s_read_frame(feeding->data, feeding->size, &frame)) {
+        char *text = buffer_reserve(&self->message, frame.size);
+        if (!text)
+            break;
+        s_unmask(text, feeding->data + frame.header, frame.size, frame.mask);
+        if (!utf8_is_valid(text, frame.size))
+            break;
+        feeding->data += frame.header + frame.size;
+        feeding->size -= frame.header + frame.size;
+        feeding->events->on_message(feeding->arg, WS_TEXT, text, frame.size);
+    }
+    buffer_free(&self->message);
+}
+
 bool ws_codec_feed(ws_codec_t *self,
                    const void *data,
                    size_t size,
@@ -173,10 +236,14 @@ bool ws_codec_feed(ws_codec_t *self,
         return true;
     feeding_t feeding = {
         .data = data, .size = size, .events = events, .arg = arg, .replies = replies};
-    if (!self->context)
+    if (!self->context) {
+        s_take_usual(self, &feeding);
+        if (!feeding.size || self->stopped)
+            return true;
         s_begin(self);
+    }
     self->feeding = &feeding;
-    self->fed += size;
+    self->fed += feeding.size;
     int result = wslay_event_recv(self->context);
     if (result == 0 && !feeding.refusal && wslay_event_want_write(self->context))
         result = wslay_event_send(self->context);
