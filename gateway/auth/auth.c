@@ -339,10 +339,7 @@ static bool s_strip(const char **text, size_t *size)
     }
     *text = at;
     *size = (size_t)(end - at);
-    for (; at < end; at++)
-        if (s_is_blank(*at))
-            return false;
-    return true;
+    return !memchr(at, ' ', *size) && !memchr(at, '\t', *size);
 }
 
 /* The token is genuine; does it still count? Takes the identity. */
@@ -386,6 +383,26 @@ auth_verify(auth_t *self, const char *credential, size_t size, identity_t **iden
     if (identity_expires_at_us(fresh) > now_us)
         token_cache_put(self->cache, &digest, fresh);
     return s_admit(self, fresh, identity, err);
+}
+
+err_code_t auth_verify_again(auth_t *self,
+                             token_memo_t *memo,
+                             const char *credential,
+                             size_t size,
+                             identity_t **identity,
+                             err_t *err)
+{
+    identity_t *known = token_memo_find(memo, credential, size, self->generation, clock_unix_us());
+    if (known) {
+        self->hits++;
+        return s_admit(self, identity_ref(known), identity, err);
+    }
+    err_code_t code = auth_verify(self, credential, size, identity, err);
+    if (code)
+        token_memo_clear(memo);
+    else
+        token_memo_put(memo, credential, size, *identity, self->generation);
+    return code;
 }
 
 /* ---- API keys ---- */

@@ -16,6 +16,7 @@
 
 #include "common/err.h"
 #include "gateway/auth/identity.h"
+#include "gateway/auth/token_memo.h"
 
 enum {
     AUTH_TOKEN_MAX = 8192,      /* bytes of a credential, with its scheme */
@@ -86,6 +87,14 @@ const char *auth_objection(const auth_t *self, const identity_t *identity);
  * expired", "unknown key"); ERR_UNAVAILABLE while no issuer's keys are known. */
 err_code_t
 auth_verify(auth_t *self, const char *credential, size_t size, identity_t **identity, err_t *err);
+
+/* The same for a connection that may show it again and again: memo is the connection's. */
+err_code_t auth_verify_again(auth_t *self,
+                             token_memo_t *memo,
+                             const char *credential,
+                             size_t size,
+                             identity_t **identity,
+                             err_t *err);
 
 /* The value of an x-api-key header. The identity's handle is the name of the key, "apikey" for the
  * one in the options. As above. */

@@ -181,8 +181,9 @@ void endpoint_graphql(exchange_t *self)
     if (!s_read(self, &request))
         return;
     err_t err = ERR_INIT;
-    err_code_t code = credential_check(self->options->auth, self->headers[HEADER_AUTHORIZATION],
-                                       self->headers[HEADER_X_API_KEY], &self->identity, &err);
+    err_code_t code =
+        credential_check(self->options->auth, self->memo, self->headers[HEADER_AUTHORIZATION],
+                         self->headers[HEADER_X_API_KEY], &self->identity, &err);
     int64_t wait_ms = code ? 0 : rate_limits_take_handle(self->options->rates, self->identity);
     if (code)
         exchange_refuse_credential(self, &err);

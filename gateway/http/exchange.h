@@ -67,6 +67,7 @@ struct exchange {
     char client[CLIENT_ADDRESS_SIZE];
     uint64_t client_key;     /* of it, for rate limits */
     rate_connection_t *rate; /* of the connection, or NULL */
+    token_memo_t *memo;      /* of the connection, or NULL */
 };
 
 /* Finds the headers that are kept; of several with one name the first counts, but for

@@ -44,6 +44,7 @@ typedef struct {
     char address[CLIENT_ADDRESS_SIZE]; /* of the socket; "" before it was asked for */
     uint64_t key;                      /* of address */
     rate_connection_t rate;
+    token_memo_t memo;
 } peer_t;
 
 struct http_server {
@@ -211,6 +212,8 @@ static void s_name_client(exchange_t *exchange)
     const trusted_proxies_t *trusted = exchange->options->trusted_proxies;
     const char *forwarded = exchange->headers[HEADER_X_FORWARDED_FOR];
     peer_t *peer = s_peer(exchange->connection);
+    if (peer)
+        exchange->memo = &peer->memo;
     if (peer && !*peer->address) {
         client_address(trusted, s_socket_address(exchange->connection), NULL, peer->address);
         peer->key = address_key(peer->address);
@@ -450,6 +453,7 @@ static void s_on_connection(void *cls,
     } else {
         peer_t *peer = *socket_context;
         list_remove(&peer->node);
+        token_memo_clear(&peer->memo);
         free(peer);
         *socket_context = NULL;
         self->connections--;

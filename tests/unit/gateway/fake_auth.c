@@ -43,6 +43,17 @@ auth_verify(auth_t *self, const char *credential, size_t size, identity_t **iden
     return ERR_OK;
 }
 
+err_code_t auth_verify_again(auth_t *self,
+                             token_memo_t *memo,
+                             const char *credential,
+                             size_t size,
+                             identity_t **identity,
+                             err_t *err)
+{
+    (void)memo;
+    return auth_verify(self, credential, size, identity, err);
+}
+
 err_code_t
 auth_verify_api_key(auth_t *self, const char *key, size_t size, identity_t **identity, err_t *err)
 {

@@ -689,6 +689,79 @@ static void s_set(auth_t *auth, const char *service, json_t *issuer, err_code_t 
     json_decref(issuer);
 }
 
+/* A good token of more than so many bytes; to be freed. */
+static char *s_long_token(size_t size)
+{
+    char changes[TEXT_MAX];
+    snprintf(changes, sizeof changes, "{\"padding\":\"%0*d\"}", (int)size, 0);
+    char *token = strdup(s_token(changes));
+    assert_true(strlen(token) > size);
+    return token;
+}
+
+static err_code_t s_show(auth_t *auth, token_memo_t *memo, const char *credential, const char **who)
+{
+    static char handle[100];
+    err_t err = ERR_INIT;
+    identity_t *identity = NULL;
+    err_code_t code =
+        auth_verify_again(auth, memo, credential, strlen(credential), &identity, &err);
+    snprintf(handle, sizeof handle, "%s", identity ? identity_handle(identity) : "");
+    *who = handle;
+    identity_unref(&identity);
+    return code;
+}
+
+/* A connection's credential is recognized by comparison, and only while it would be taken anew. */
+static void test_memo(void **state)
+{
+    (void)state;
+    auth_t *auth = s_auth(NULL, 0);
+    token_memo_t memo = {0};
+    const char *who;
+    char *ada = strdup(s_token("{\"username\":\"ada\",\"exp\":1800000010}"));
+    char *bob = strdup(s_token("{\"username\":\"bob\",\"exp\":1800000010}"));
+    char *long_one = s_long_token(TOKEN_MEMO_MAX);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(s_show(auth, &memo, ada, &who), ERR_OK);
+        assert_string_equal(who, "ada");
+        assert_true(memo.identity && memo.size == strlen(ada));
+    }
+    assert_int_equal(auth_stats(auth).misses, 1);
+    assert_int_equal(auth_stats(auth).hits, 2);
+    /* Another one of the same length, and one that differs in its last byte or its length only. */
+    assert_int_equal(strlen(ada), strlen(bob));
+    assert_int_equal(s_show(auth, &memo, bob, &who), ERR_OK);
+    assert_string_equal(who, "bob");
+    assert_int_equal(s_show(auth, &memo, ada, &who), ERR_OK);
+    assert_string_equal(who, "ada");
+    for (size_t i = 0; i < strlen(ada); i += 7) {
+        char kept = ada[i];
+        assert_int_equal(s_show(auth, &memo, ada, &who), ERR_OK);
+        ada[i] = kept == 'A' ? 'Q' : 'A';
+        assert_int_equal(s_show(auth, &memo, ada, &who), ERR_UNAUTHENTICATED);
+        assert_null(memo.identity);
+        ada[i] = kept;
+    }
+    assert_int_equal(s_show(auth, &memo, ada, &who), ERR_OK);
+    assert_int_equal(s_show(auth, &memo, long_one, &who), ERR_OK);
+    assert_null(memo.identity);
+    /* Keys go: what was good before is looked at again. */
+    assert_int_equal(s_show(auth, &memo, ada, &who), ERR_OK);
+    s_set(auth, "store", s_issuer(ISS, s_jwk(s_other_key, "k9"), NULL), ERR_OK);
+    assert_int_equal(s_show(auth, &memo, ada, &who), ERR_UNAUTHENTICATED);
+    s_set(auth, "store", s_issuer(ISS, s_jwk(s_key, "k1"), NULL), ERR_OK);
+    assert_int_equal(s_show(auth, &memo, ada, &who), ERR_OK);
+    clock_test_set((NOW_S + 41) * 1000000, 0);
+    assert_int_equal(s_show(auth, &memo, ada, &who), ERR_UNAUTHENTICATED);
+    clock_test_set(NOW_S * 1000000, 0);
+    token_memo_clear(&memo);
+    free(ada);
+    free(bob);
+    free(long_one);
+    auth_destroy(&auth);
+}
+
 static void test_key_rotation(void **state)
 {
     (void)state;
@@ -867,6 +940,7 @@ int main(void)
         cmocka_unit_test(test_reason_is_silent),
         cmocka_unit_test(test_cache),
         cmocka_unit_test(test_cache_expiry),
+        cmocka_unit_test(test_memo),
         cmocka_unit_test(test_key_rotation),
         cmocka_unit_test(test_issuers),
         cmocka_unit_test(test_jwks),
