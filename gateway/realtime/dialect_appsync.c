@@ -1,3 +1,4 @@
+#include <jansson.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,12 +190,12 @@ static void s_refuse_connection(session_t *session, const err_t *err)
                later ? "try again later" : "unauthorized");
 }
 
-static void s_on_init(session_t *session, const json_t *message)
+static void s_on_init(session_t *session, const message_t *message)
 {
     err_t err = ERR_INIT;
     if (session->initialised)
         return;
-    if (session_authenticate(session, json_object_get(message, "payload"), &err)) {
+    if (session_authenticate(session, message->payload, &err)) {
         s_refuse_connection(session, &err);
         return;
     }
@@ -208,37 +209,45 @@ static void s_on_init(session_t *session, const json_t *message)
 
 /* Each start brings a credential, which may be newer than the connection's. */
 static void s_start_as(
-    session_t *session, const char *id, size_t id_size, const json_t *request, identity_t *identity)
+    session_t *session, const char *id, size_t id_size, json_slice_t request, identity_t *identity)
 {
     if (identity)
         session_adopt(session, identity);
     session_start(session, id, id_size, request, identity ? identity : session->identity, nothing);
 }
 
-/* The request is a JSON string in payload.data. */
-static void s_start(session_t *session, const char *id, size_t id_size, const json_t *payload)
+/* The request is a JSON string in payload.data. False if there is no map in it. */
+static bool s_read_request(const message_t *message, json_slice_t *request)
 {
-    const json_t *data = json_object_get(payload, "data");
-    const json_t *extensions = json_object_get(payload, "extensions");
-    json_t *request =
-        json_is_string(data)
-            ? json_loadb(json_string_value(data), json_string_length(data), JSON_ALLOW_NUL, NULL)
-            : NULL;
+    json_slice_t data;
+    size_t size;
+    if (!json_get(message->payload, "data", &data))
+        return false;
+    const char *text = json_string_decode(message->arena, data, &size);
+    if (!text || !json_validate(text, size, MESSAGE_DEPTH_MAX, NULL))
+        return false;
+    *request = json_trim((json_slice_t){.data = text, .size = size});
+    return json_kind(*request) == JSON_MAP;
+}
+
+static void s_start(session_t *session, const char *id, size_t id_size, const message_t *message)
+{
+    json_slice_t request, extensions, authorization = nothing;
     err_t err = ERR_INIT;
     identity_t *identity = NULL;
-    if (!json_is_object(request))
+    if (json_get(message->payload, "extensions", &extensions))
+        json_get(extensions, "authorization", &authorization);
+    if (!s_read_request(message, &request))
         session_refuse(session, id, id_size, ERR_BAD_USER_INPUT,
                        "start: payload.data must be a JSON map in a string");
-    else if (session_identify(session, json_object_get(extensions, "authorization"), &identity,
-                              &err))
+    else if (session_identify(session, authorization, &identity, &err))
         session_refuse(session, id, id_size, err.code, err.text);
     else
         s_start_as(session, id, id_size, request, identity);
     identity_unref(&identity);
-    json_decref(request);
 }
 
-static void s_on_start(session_t *session, const json_t *message)
+static void s_on_start(session_t *session, const message_t *message)
 {
     size_t id_size;
     const char *id = message_id(message, &id_size);
@@ -251,10 +260,10 @@ static void s_on_start(session_t *session, const json_t *message)
         s_send_error_type(session, id, id_size, "DuplicatedOperationError",
                           "this id is in use by another operation");
     else
-        s_start(session, id, id_size, json_object_get(message, "payload"));
+        s_start(session, id, id_size, message);
 }
 
-static void s_on_stop(session_t *session, const json_t *message)
+static void s_on_stop(session_t *session, const message_t *message)
 {
     size_t id_size;
     const char *id = message_id(message, &id_size);
@@ -270,22 +279,19 @@ static void s_on_stop(session_t *session, const json_t *message)
 
 static void s_on_message(session_t *session, const char *text, size_t size)
 {
-    json_error_t error;
-    json_t *message = json_loadb(text, size, JSON_ALLOW_NUL, &error);
-    const char *type = json_string_value(json_object_get(message, "type"));
-    if (!type)
+    message_t message;
+    if (!message_read(&message, session, text, size))
         s_send_error_type(session, "", 0, "BadRequestException",
                           "a message must be JSON with a type");
-    else if (!strcmp(type, "start"))
-        s_on_start(session, message);
-    else if (!strcmp(type, "stop"))
-        s_on_stop(session, message);
-    else if (!strcmp(type, "connection_init"))
-        s_on_init(session, message);
+    else if (message_is(&message, "start"))
+        s_on_start(session, &message);
+    else if (message_is(&message, "stop"))
+        s_on_stop(session, &message);
+    else if (message_is(&message, "connection_init"))
+        s_on_init(session, &message);
     else
         s_send_error_type(session, "", 0, "UnsupportedOperation",
                           "this type of message is not known");
-    json_decref(message);
 }
 
 const dialect_t DIALECT_APPSYNC = {

@@ -42,7 +42,7 @@ static void s_send_connection_error(session_t *session, const char *reason)
 }
 
 /* False after refusing who he says he is. */
-static bool s_introduce(session_t *session, const json_t *payload)
+static bool s_introduce(session_t *session, json_slice_t payload)
 {
     err_t err = ERR_INIT;
     err_code_t code = session_authenticate(session, payload, &err);
@@ -58,7 +58,7 @@ static bool s_introduce(session_t *session, const json_t *payload)
 static const char ack[] = "{\"type\":\"connection_ack\"}";
 
 /* It may bring a new token. */
-static void s_on_second_init(session_t *session, const json_t *payload)
+static void s_on_second_init(session_t *session, json_slice_t payload)
 {
     err_t err = ERR_INIT;
     err_code_t code = session_renew(session, payload, &err);
@@ -68,20 +68,19 @@ static void s_on_second_init(session_t *session, const json_t *payload)
         s_send_connection_error(session, err.text);
 }
 
-static void s_on_init(session_t *session, const json_t *message)
+static void s_on_init(session_t *session, const message_t *message)
 {
-    const json_t *payload = json_object_get(message, "payload");
     if (session->initialised) {
-        s_on_second_init(session, payload);
+        s_on_second_init(session, message->payload);
         return;
     }
-    if (!s_introduce(session, json_is_object(payload) ? payload : NULL))
+    if (!s_introduce(session, message->payload))
         return;
     conn_send(conn_of(session), ack, sizeof ack - 1);
     s_on_beat(session);
 }
 
-static void s_on_start(session_t *session, const json_t *message)
+static void s_on_start(session_t *session, const message_t *message)
 {
     size_t id_size;
     const char *id = message_id(message, &id_size);
@@ -89,20 +88,19 @@ static void s_on_start(session_t *session, const json_t *message)
         conn_close(conn_of(session), WS_CLOSE_PROTOCOL_ERROR, "start: \"id\" must be a string");
         return;
     }
-    if (!session->initialised && !s_introduce(session, NULL))
+    if (!session->initialised && !s_introduce(session, nothing))
         return;
     stream_t *same = session_find(session, id, id_size);
     if (same)
         session_stop(same); /* the new one takes its place */
-    const json_t *payload = json_object_get(message, "payload");
-    if (json_is_object(payload))
-        session_start(session, id, id_size, payload, session->identity, nothing);
+    if (json_kind(message->payload) == JSON_MAP)
+        session_start(session, id, id_size, message->payload, session->identity, nothing);
     else
         session_refuse(session, id, id_size, ERR_BAD_USER_INPUT,
                        "start: \"payload\" must be a map");
 }
 
-static void s_on_stop(session_t *session, const json_t *message)
+static void s_on_stop(session_t *session, const message_t *message)
 {
     size_t id_size;
     const char *id = message_id(message, &id_size);
@@ -115,22 +113,19 @@ static void s_on_stop(session_t *session, const json_t *message)
 
 static void s_on_message(session_t *session, const char *text, size_t size)
 {
-    json_error_t error;
-    json_t *message = json_loadb(text, size, JSON_ALLOW_NUL, &error);
-    const char *type = json_string_value(json_object_get(message, "type"));
-    if (!type)
+    message_t message;
+    if (!message_read(&message, session, text, size))
         conn_close(conn_of(session), WS_CLOSE_PROTOCOL_ERROR, "a message must be JSON with a type");
-    else if (!strcmp(type, "start"))
-        s_on_start(session, message);
-    else if (!strcmp(type, "stop"))
-        s_on_stop(session, message);
-    else if (!strcmp(type, "connection_init"))
-        s_on_init(session, message);
-    else if (!strcmp(type, "connection_terminate"))
+    else if (message_is(&message, "start"))
+        s_on_start(session, &message);
+    else if (message_is(&message, "stop"))
+        s_on_stop(session, &message);
+    else if (message_is(&message, "connection_init"))
+        s_on_init(session, &message);
+    else if (message_is(&message, "connection_terminate"))
         conn_close(conn_of(session), WS_CLOSE_NORMAL, "terminated");
     else
         s_send_connection_error(session, "unknown type of message");
-    json_decref(message);
 }
 
 const dialect_t DIALECT_GRAPHQL_WS = {

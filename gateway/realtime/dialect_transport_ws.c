@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/clock.h"
@@ -58,19 +57,18 @@ static void s_send_ack(session_t *session)
 
 /* ---- in ---- */
 
-static void s_on_init(session_t *session, const json_t *message)
+static void s_on_init(session_t *session, const message_t *message)
 {
     if (session->initialised) {
         s_close(session, CLOSE_TOO_MANY_INITS, "Too many initialisation requests");
         return;
     }
-    const json_t *payload = json_object_get(message, "payload");
-    if (!message_has_map(message, "payload")) {
+    if (!message_may_be_map(message->payload)) {
         s_close(session, CLOSE_BAD_REQUEST, "connection_init: \"payload\" must be a map");
         return;
     }
     err_t err = ERR_INIT;
-    switch (session_authenticate(session, payload, &err)) {
+    switch (session_authenticate(session, message->payload, &err)) {
     case ERR_OK:
         session->initialised = true;
         s_send_ack(session);
@@ -85,35 +83,38 @@ static void s_on_init(session_t *session, const json_t *message)
     }
 }
 
-static bool s_has_credential(const json_t *payload)
+static bool s_has_credential(json_slice_t payload)
 {
     static const char *const names[] = {"Authorization", "authorization", "x-api-key"};
+    json_slice_t value;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (json_is_string(json_object_get(payload, names[i])))
+        if (json_get(payload, names[i], &value) && json_kind(value) == JSON_STRING_VALUE)
             return true;
     return false;
 }
 
-static void s_send_pong(session_t *session, const char *payload)
+static void s_send_pong(session_t *session, json_slice_t payload)
 {
     buffer_t text = BUFFER_INIT(MESSAGE_MAX_BYTES);
     buffer_put_str(&text, "{\"type\":\"pong\"");
-    if (payload) {
+    if (payload.size) {
         buffer_put_str(&text, ",\"payload\":");
-        buffer_put_str(&text, payload);
+        buffer_put(&text, payload.data, payload.size);
     }
     buffer_put_char(&text, '}');
     conn_send_buffer(conn_of(session), &text);
 }
 
+static const json_slice_t nothing = {.data = "{}", .size = 2};
+
 /* A ping may bring a new token: {"type":"ping","payload":{"Authorization":"Bearer …"}}. Nothing
  * that runs is disturbed, and the pong says when it ends. */
-static void s_renew(session_t *session, const json_t *payload)
+static void s_renew(session_t *session, json_slice_t payload)
 {
     err_t err = ERR_INIT;
     err_code_t code = session_renew(session, payload, &err);
     if (code == ERR_UNAVAILABLE || code == ERR_RATE_LIMITED) {
-        s_send_pong(session, "{}"); /* it cannot be told now: the old one counts */
+        s_send_pong(session, nothing); /* it cannot be told now: the old one counts */
     } else if (code) {
         s_close(session, CLOSE_FORBIDDEN, err.text);
     } else {
@@ -122,26 +123,22 @@ static void s_renew(session_t *session, const json_t *payload)
         clock_iso(until_us, iso);
         if (until_us)
             snprintf(text, sizeof text, "{\"expiresAt\":\"%s\"}", iso);
-        s_send_pong(session, text);
+        s_send_pong(session, (json_slice_t){.data = text, .size = strlen(text)});
     }
 }
 
-static void s_on_ping(session_t *session, const json_t *message)
+static void s_on_ping(session_t *session, const message_t *message)
 {
-    const json_t *payload = json_object_get(message, "payload");
-    if (!message_has_map(message, "payload")) {
+    if (!message_may_be_map(message->payload))
         s_close(session, CLOSE_BAD_REQUEST, "ping: \"payload\" must be a map");
-    } else if (session->initialised && s_has_credential(payload)) {
-        s_renew(session, payload);
-    } else {
-        char *copy = payload ? json_dumps(payload, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
-        s_send_pong(session, copy);
-        free(copy);
-    }
+    else if (session->initialised && s_has_credential(message->payload))
+        s_renew(session, message->payload);
+    else
+        s_send_pong(session, message->payload);
 }
 
 /* The id of a message, or NULL after closing because it has none. */
-static const char *s_read_id(session_t *session, const json_t *message, size_t *size)
+static const char *s_read_id(session_t *session, const message_t *message, size_t *size)
 {
     const char *id = message_id(message, size);
     if (!id)
@@ -149,7 +146,26 @@ static const char *s_read_id(session_t *session, const json_t *message, size_t *
     return id;
 }
 
-static void s_on_subscribe(session_t *session, const json_t *message)
+/* Has the payload the shape that the protocol wants? */
+static bool s_is_request(json_slice_t payload)
+{
+    json_slice_t key, value;
+    bool has_query = false, good = json_kind(payload) == JSON_MAP;
+    if (!good)
+        return false;
+    for (json_walk_t walk = json_walk(payload); good && json_walk_member(&walk, &key, &value);) {
+        json_kind_t kind = json_kind(value);
+        if (json_key_is(key, "query", 5))
+            has_query = good = kind == JSON_STRING_VALUE;
+        else if (json_key_is(key, "operationName", 13))
+            good = kind == JSON_STRING_VALUE || kind == JSON_NULL_VALUE;
+        else if (json_key_is(key, "variables", 9) || json_key_is(key, "extensions", 10))
+            good = message_may_be_map(value);
+    }
+    return good && has_query;
+}
+
+static void s_on_subscribe(session_t *session, const message_t *message)
 {
     if (!session->initialised) {
         s_close(session, CLOSE_UNAUTHORIZED, "Unauthorized");
@@ -159,11 +175,7 @@ static void s_on_subscribe(session_t *session, const json_t *message)
     const char *id = s_read_id(session, message, &id_size);
     if (!id)
         return;
-    const json_t *payload = json_object_get(message, "payload");
-    const json_t *name = json_object_get(payload, "operationName");
-    if (!json_is_object(payload) || !json_is_string(json_object_get(payload, "query")) ||
-        (name && !json_is_string(name) && !json_is_null(name)) ||
-        !message_has_map(payload, "variables") || !message_has_map(payload, "extensions")) {
+    if (!s_is_request(message->payload)) {
         s_close(session, CLOSE_BAD_REQUEST,
                 "subscribe: \"payload\" must be a map with a string \"query\"");
         return;
@@ -177,10 +189,10 @@ static void s_on_subscribe(session_t *session, const json_t *message)
         return;
     }
     json_slice_t resume = {.data = ""};
-    session_start(session, id, id_size, payload, session->identity, resume);
+    session_start(session, id, id_size, message->payload, session->identity, resume);
 }
 
-static void s_on_complete(session_t *session, const json_t *message)
+static void s_on_complete(session_t *session, const message_t *message)
 {
     size_t id_size;
     const char *id = s_read_id(session, message, &id_size);
@@ -191,22 +203,19 @@ static void s_on_complete(session_t *session, const json_t *message)
 
 static void s_on_message(session_t *session, const char *text, size_t size)
 {
-    json_error_t error;
-    json_t *message = json_loadb(text, size, JSON_ALLOW_NUL, &error);
-    const char *type = json_string_value(json_object_get(message, "type"));
-    if (!type)
+    message_t message;
+    if (!message_read(&message, session, text, size))
         s_close(session, CLOSE_BAD_REQUEST, "Invalid message received");
-    else if (!strcmp(type, "subscribe"))
-        s_on_subscribe(session, message);
-    else if (!strcmp(type, "complete"))
-        s_on_complete(session, message);
-    else if (!strcmp(type, "connection_init"))
-        s_on_init(session, message);
-    else if (!strcmp(type, "ping"))
-        s_on_ping(session, message);
-    else if (strcmp(type, "pong") != 0)
+    else if (message_is(&message, "subscribe"))
+        s_on_subscribe(session, &message);
+    else if (message_is(&message, "complete"))
+        s_on_complete(session, &message);
+    else if (message_is(&message, "connection_init"))
+        s_on_init(session, &message);
+    else if (message_is(&message, "ping"))
+        s_on_ping(session, &message);
+    else if (!message_is(&message, "pong"))
         s_close(session, CLOSE_BAD_REQUEST, "Invalid message type received");
-    json_decref(message);
 }
 
 const dialect_t DIALECT_TRANSPORT_WS = {

@@ -14,7 +14,14 @@
 #include "gateway/realtime/dialects.h"
 #include "gateway/realtime/realtime_private.h"
 
-enum { TICK_MS = 500, DRAIN_TICK_MS = 100, PIECE_EXTRA = 1024 * 1024, REPLIES_MAX = 1024 * 1024 };
+enum {
+    TICK_MS = 500,
+    DRAIN_TICK_MS = 100,
+    PIECE_EXTRA = 1024 * 1024,
+    REPLIES_MAX = 1024 * 1024,
+    DECODED_TIMES = 4, /* a message's bytes, at most: a request in a string is decoded twice */
+    DECODED_EXTRA = 64 * 1024,
+};
 
 static int64_t s_now_s(void)
 {
@@ -234,6 +241,7 @@ realtime_t *realtime_new(const realtime_options_t *options, err_t *err)
     self->input = malloc(REALTIME_READ_CHUNK);
     if (!self->input)
         abort();
+    self->arena = arena_new(options->max_message_bytes * DECODED_TIMES + DECODED_EXTRA);
     list_init(&self->all);
     list_init(&self->marked);
     list_init(&self->ended);
@@ -268,5 +276,6 @@ void realtime_destroy(realtime_t **self_p)
     sender_destroy(&self->sender);
     buffer_free(&self->replies);
     free(self->input);
+    arena_destroy(&self->arena);
     free(self);
 }

@@ -27,6 +27,7 @@ struct realtime {
     sender_t *sender;
     buffer_t replies; /* of the codec */
     char *input;      /* for one recv */
+    arena_t *arena;   /* for one message, see message.h */
     metric_t *subscriptions;
     metric_t *deliveries;
     metric_t *received;

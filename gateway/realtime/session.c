@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/cells.h"
 #include "common/clock.h"
@@ -74,17 +75,35 @@ void session_clear(session_t *self)
 
 /* ---- who he is ---- */
 
-/* A string member of that name in any case, or NULL. */
-static const char *s_member(const json_t *map, const char *name)
+/* What a map says under the names of credentials, in any case; of several the first. */
+typedef struct {
+    const char *authorization, *api_key; /* decoded; NULL if absent */
+    json_slice_t headers;
+} credentials_t;
+
+static bool s_is_named(json_slice_t key, const char *name, size_t size)
 {
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)map, key, value)
-    {
-        if (json_is_string(value) && !strcasecmp(key, name))
-            return json_string_value(value);
+    return key.size == size && !strncasecmp(key.data, name, size);
+}
+
+static credentials_t s_read_credentials(const session_t *self, json_slice_t map)
+{
+    arena_t *arena = self->realtime->arena;
+    credentials_t found = {.headers = {.data = ""}};
+    json_slice_t key, value;
+    if (json_kind(map) != JSON_MAP)
+        return found;
+    for (json_walk_t walk = json_walk(map); json_walk_member(&walk, &key, &value);) {
+        if (json_key_is(key, "headers", 7))
+            found.headers = value;
+        else if (json_kind(value) != JSON_STRING_VALUE)
+            continue;
+        else if (!found.authorization && s_is_named(key, "authorization", 13))
+            found.authorization = json_string_decode(arena, value, NULL);
+        else if (!found.api_key && s_is_named(key, "x-api-key", 9))
+            found.api_key = json_string_decode(arena, value, NULL);
     }
-    return NULL;
+    return found;
 }
 
 static err_code_t s_check_credential(session_t *self,
@@ -103,19 +122,15 @@ static err_code_t s_check_credential(session_t *self,
     return code;
 }
 
-err_code_t session_identify(session_t *self, const json_t *map, identity_t **identity, err_t *err)
+err_code_t session_identify(session_t *self, json_slice_t map, identity_t **identity, err_t *err)
 {
-    const json_t *headers = json_object_get(map, "headers");
-    const char *authorization = s_member(map, "authorization");
-    const char *api_key = s_member(map, "x-api-key");
-    if (!authorization && !api_key) {
-        authorization = s_member(headers, "authorization");
-        api_key = s_member(headers, "x-api-key");
-    }
-    return s_check_credential(self, authorization, api_key, identity, err);
+    credentials_t shown = s_read_credentials(self, map);
+    if (!shown.authorization && !shown.api_key)
+        shown = s_read_credentials(self, shown.headers);
+    return s_check_credential(self, shown.authorization, shown.api_key, identity, err);
 }
 
-err_code_t session_authenticate(session_t *self, const json_t *payload, err_t *err)
+err_code_t session_authenticate(session_t *self, json_slice_t payload, err_t *err)
 {
     identity_t *identity;
     err_code_t code = session_identify(self, payload, &identity, err);
@@ -147,7 +162,7 @@ static void s_replace(session_t *self, identity_t *identity)
     identity_unref(&old);
 }
 
-err_code_t session_renew(session_t *self, const json_t *payload, err_t *err)
+err_code_t session_renew(session_t *self, json_slice_t payload, err_t *err)
 {
     identity_t *identity;
     err_code_t code = session_identify(self, payload, &identity, err);
@@ -479,7 +494,7 @@ static operation_t *s_prepare(session_t *self,
 void session_start(session_t *self,
                    const char *id,
                    size_t id_size,
-                   const json_t *request_map,
+                   json_slice_t request_text,
                    identity_t *identity,
                    json_slice_t resume)
 {
@@ -496,7 +511,8 @@ void session_start(session_t *self,
         return;
     err_t err = ERR_INIT;
     graphql_request_t request;
-    if (graphql_request_read(&request, json_incref((json_t *)(uintptr_t)request_map), &err)) {
+    if (graphql_request_parse(&request, self->realtime->arena, request_text.data, request_text.size,
+                              &err)) {
         session_refuse(self, id, id_size, err.code, err.text);
         return;
     }

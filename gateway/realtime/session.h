@@ -4,7 +4,6 @@
 #ifndef PARLEY_GATEWAY_REALTIME_SESSION_H
 #define PARLEY_GATEWAY_REALTIME_SESSION_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -91,16 +90,17 @@ void session_clear(session_t *self);
 
 /* Whose credential is in a map like that of session_authenticate. ERR_OK with *identity a reference
  * for the caller, or NULL if there is none in it. A wrong one counts as many operations. */
-err_code_t session_identify(session_t *self, const json_t *map, identity_t **identity, err_t *err);
+err_code_t session_identify(session_t *self, json_slice_t map, identity_t **identity, err_t *err);
 
 /* Checks the credential out of a map like connection_init's payload ({"Authorization": "Bearer …"},
- * also in lower case, also below "headers", or "x-api-key"); NULL or nothing there: the one of the
- * upgrade request. ERR_OK, and the session acts under it from now on; else as in credential.h. */
-err_code_t session_authenticate(session_t *self, const json_t *payload, err_t *err);
+ * also in lower case, also below "headers", or "x-api-key"); no map or nothing there: the one of
+ * the upgrade request. ERR_OK, and the session acts under it from now on; else as in credential.h.
+ */
+err_code_t session_authenticate(session_t *self, json_slice_t payload, err_t *err);
 
 /* The same later, on an open connection: a new token of the same handle takes the old one's place.
  * ERR_UNAUTHENTICATED if the map names none, ERR_FORBIDDEN if it is somebody else's. */
-err_code_t session_renew(session_t *self, const json_t *payload, err_t *err);
+err_code_t session_renew(session_t *self, json_slice_t payload, err_t *err);
 
 /* Takes the identity's credential over if it is of the same handle and lasts longer. */
 void session_adopt(session_t *self, identity_t *identity);
@@ -120,12 +120,12 @@ void session_end_expired(session_t *self);
 stream_t *session_find(session_t *self, const char *id, size_t id_size);
 
 /* Starts an operation; id is not in use. A refused one says so by dialect->send_error. request:
- * {query, …}; borrowed. identity: under which it runs (the session's, or one of its own). resume: a
- * cursor or an empty slice. */
+ * {query, …} as valid JSON text; borrowed. identity: under which it runs (the session's, or one of
+ * its own). resume: a cursor or an empty slice. */
 void session_start(session_t *self,
                    const char *id,
                    size_t id_size,
-                   const json_t *request,
+                   json_slice_t request,
                    identity_t *identity,
                    json_slice_t resume);
 
