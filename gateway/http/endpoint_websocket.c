@@ -24,7 +24,7 @@ static http_handshake_t s_handshake(const exchange_t *self)
 {
     return (http_handshake_t){
         .path = self->target.path,
-        .protocols = exchange_header(self, "Sec-WebSocket-Protocol"),
+        .protocols = self->headers[HEADER_SEC_WEBSOCKET_PROTOCOL],
         .authorization = self->headers[HEADER_AUTHORIZATION],
         .api_key = self->headers[HEADER_X_API_KEY],
         .header_param = http_target_param(self->arena, &self->target, "header", HTTP_PLUS_IS_PLUS),
@@ -51,13 +51,8 @@ static void s_on_upgrade(void *cls,
     if (own >= 0) {
         int on = 1;
         setsockopt(own, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-        int flags = fcntl(own, F_GETFL);
-        fcntl(own, F_SETFL, flags | O_NONBLOCK);
         http_handshake_t handshake = s_handshake(self);
-        const char *chosen = options->hooks->websocket_choose
-                                 ? options->hooks->websocket_choose(options->hooks_arg, &handshake)
-                                 : NULL;
-        options->hooks->websocket_open(options->hooks_arg, own, &handshake, chosen, extra,
+        options->hooks->websocket_open(options->hooks_arg, own, &handshake, self->protocol, extra,
                                        extra_size);
     }
     MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
@@ -67,8 +62,8 @@ static void s_on_upgrade(void *cls,
 /* What is wrong with the handshake, as status and message; 0: nothing. */
 static unsigned s_check(const exchange_t *self, const char **message)
 {
-    const char *version = exchange_header(self, "Sec-WebSocket-Version");
-    const char *connection = exchange_header(self, "Connection");
+    const char *version = self->headers[HEADER_SEC_WEBSOCKET_VERSION];
+    const char *connection = self->headers[HEADER_CONNECTION];
     if (!exchange_is(self, "GET")) {
         *message = "a WebSocket is opened with GET";
         return MHD_HTTP_METHOD_NOT_ALLOWED;
@@ -81,7 +76,7 @@ static unsigned s_check(const exchange_t *self, const char **message)
         *message = "Connection must name Upgrade";
         return MHD_HTTP_BAD_REQUEST;
     }
-    if (!websocket_key_is_valid(exchange_header(self, "Sec-WebSocket-Key"))) {
+    if (!websocket_key_is_valid(self->headers[HEADER_SEC_WEBSOCKET_KEY])) {
         *message = "Sec-WebSocket-Key must be 16 bytes in base64";
         return MHD_HTTP_BAD_REQUEST;
     }
@@ -119,19 +114,18 @@ void endpoint_websocket(exchange_t *self)
     if (!exchange_take_operation(self))
         return;
     char accept[WEBSOCKET_ACCEPT_SIZE];
-    websocket_accept(exchange_header(self, "Sec-WebSocket-Key"), accept);
+    websocket_accept(self->headers[HEADER_SEC_WEBSOCKET_KEY], accept);
     http_handshake_t handshake = s_handshake(self);
-    const char *chosen =
-        self->options->hooks->websocket_choose
-            ? self->options->hooks->websocket_choose(self->options->hooks_arg, &handshake)
-            : NULL;
+    if (self->options->hooks->websocket_choose)
+        self->protocol =
+            self->options->hooks->websocket_choose(self->options->hooks_arg, &handshake);
     self->response = MHD_create_response_for_upgrade(s_on_upgrade, self);
     self->status = MHD_HTTP_SWITCHING_PROTOCOLS;
     if (!self->response)
         return;
     MHD_add_response_header(self->response, "Upgrade", "websocket");
     MHD_add_response_header(self->response, "Sec-WebSocket-Accept", accept);
-    if (chosen)
-        MHD_add_response_header(self->response, "Sec-WebSocket-Protocol", chosen);
+    if (self->protocol)
+        MHD_add_response_header(self->response, "Sec-WebSocket-Protocol", self->protocol);
     exchange_send(self);
 }

@@ -23,8 +23,12 @@ static const char *s_join(arena_t *arena, const char *first, const char *second)
     return both ? both : second;
 }
 
-static enum MHD_Result
-s_keep_header(void *cls, enum MHD_ValueKind kind, const char *name, const char *value)
+static enum MHD_Result s_keep_header(void *cls,
+                                     enum MHD_ValueKind kind,
+                                     const char *name,
+                                     size_t size,
+                                     const char *value,
+                                     size_t value_size)
 {
     static const struct {
         const char *name;
@@ -32,23 +36,27 @@ s_keep_header(void *cls, enum MHD_ValueKind kind, const char *name, const char *
     } kept[HEADERS_KEPT] = {
 #define KEPT(index, name_) [index] = {name_, sizeof(name_) - 1}
         KEPT(HEADER_ACCEPT, "Accept"),
-        KEPT(HEADER_AUTHORIZATION, "Authorization"),
-        KEPT(HEADER_CONTENT_ENCODING, "Content-Encoding"),
-        KEPT(HEADER_CONTENT_LENGTH, "Content-Length"),
-        KEPT(HEADER_CONTENT_TYPE, "Content-Type"),
-        KEPT(HEADER_LAST_EVENT_ID, "Last-Event-ID"),
         KEPT(HEADER_ORIGIN, "Origin"),
-        KEPT(HEADER_TRACEPARENT, "traceparent"),
         KEPT(HEADER_UPGRADE, "Upgrade"),
         KEPT(HEADER_X_API_KEY, "X-Api-Key"),
-        KEPT(HEADER_X_FORWARDED_FOR, "X-Forwarded-For"),
+        KEPT(HEADER_CONNECTION, "Connection"),
+        KEPT(HEADER_TRACEPARENT, "traceparent"),
+        KEPT(HEADER_CONTENT_TYPE, "Content-Type"),
         KEPT(HEADER_X_REQUEST_ID, "X-Request-Id"),
+        KEPT(HEADER_AUTHORIZATION, "Authorization"),
+        KEPT(HEADER_LAST_EVENT_ID, "Last-Event-ID"),
+        KEPT(HEADER_CONTENT_LENGTH, "Content-Length"),
+        KEPT(HEADER_X_FORWARDED_FOR, "X-Forwarded-For"),
+        KEPT(HEADER_CONTENT_ENCODING, "Content-Encoding"),
+        KEPT(HEADER_SEC_WEBSOCKET_KEY, "Sec-WebSocket-Key"),
+        KEPT(HEADER_SEC_WEBSOCKET_VERSION, "Sec-WebSocket-Version"),
+        KEPT(HEADER_SEC_WEBSOCKET_PROTOCOL, "Sec-WebSocket-Protocol"),
 #undef KEPT
     };
     exchange_t *self = cls;
-    size_t size = strlen(name);
     (void)kind;
-    for (int i = 0; i < HEADERS_KEPT; i++) {
+    (void)value_size;
+    for (int i = 0; i < HEADERS_KEPT && kept[i].size <= size; i++) {
         if (kept[i].size != size || strcasecmp(kept[i].name, name) != 0)
             continue;
         if (!self->headers[i])
@@ -61,7 +69,7 @@ s_keep_header(void *cls, enum MHD_ValueKind kind, const char *name, const char *
 
 void exchange_keep_headers(exchange_t *self)
 {
-    MHD_get_connection_values(self->connection, MHD_HEADER_KIND, s_keep_header, self);
+    MHD_get_connection_values_n(self->connection, MHD_HEADER_KIND, s_keep_header, self);
 }
 
 const char *exchange_traceparent(const exchange_t *self)

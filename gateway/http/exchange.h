@@ -20,20 +20,25 @@ typedef enum {
     EXCHANGE_ANSWERED, /* the response is queued, or the connection has left or is cut */
 } exchange_state_t;
 
-/* Headers that are asked for at most requests: found once, and not by a search for each. */
+/* Headers that are asked for at most requests: found once, and not by a search for each. In the
+ * order of the lengths of their names. */
 typedef enum {
     HEADER_ACCEPT,
-    HEADER_AUTHORIZATION,
-    HEADER_CONTENT_ENCODING,
-    HEADER_CONTENT_LENGTH,
-    HEADER_CONTENT_TYPE,
-    HEADER_LAST_EVENT_ID,
     HEADER_ORIGIN,
-    HEADER_TRACEPARENT,
     HEADER_UPGRADE,
     HEADER_X_API_KEY,
-    HEADER_X_FORWARDED_FOR,
+    HEADER_CONNECTION,
+    HEADER_TRACEPARENT,
+    HEADER_CONTENT_TYPE,
     HEADER_X_REQUEST_ID,
+    HEADER_AUTHORIZATION,
+    HEADER_LAST_EVENT_ID,
+    HEADER_CONTENT_LENGTH,
+    HEADER_X_FORWARDED_FOR,
+    HEADER_CONTENT_ENCODING,
+    HEADER_SEC_WEBSOCKET_KEY,
+    HEADER_SEC_WEBSOCKET_VERSION,
+    HEADER_SEC_WEBSOCKET_PROTOCOL,
     HEADERS_KEPT,
 } header_t;
 
@@ -50,12 +55,13 @@ struct exchange {
     const char *method;                /* borrowed from MHD while the request lives */
     const char *headers[HEADERS_KEPT]; /* as method; NULL if absent */
     http_target_t target;
-    bool cors;      /* pages of other origins may read the answer */
-    bool suspended; /* in MHD */
-    bool detached;  /* the connection's descriptor was handed on */
-    bool too_large; /* the body is read and dropped, to be answered with 413 */
-    size_t dropped; /* bytes of it */
-    bool raw_sent;  /* an answer was written past MHD: only closing is left */
+    const char *protocol; /* of a WebSocket, chosen; or NULL */
+    bool cors;            /* pages of other origins may read the answer */
+    bool suspended;       /* in MHD */
+    bool detached;        /* the connection's descriptor was handed on */
+    bool too_large;       /* the body is read and dropped, to be answered with 413 */
+    size_t dropped;       /* bytes of it */
+    bool raw_sent;        /* an answer was written past MHD: only closing is left */
     buffer_t body;
     http_accept_t accept;
     identity_t *identity;   /* or NULL */

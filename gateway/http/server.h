@@ -47,7 +47,7 @@ typedef struct {
     /* Which of the client's sub-protocols is spoken; NULL: none of them (the handshake succeeds all
      * the same, so that a browser gets to see a close code). */
     const char *(*websocket_choose)(void *arg, const http_handshake_t *handshake);
-    /* A WebSocket is open. Takes fd (non-blocking, close-on-exec); extra are bytes that the client
+    /* A WebSocket is open. Takes fd (close-on-exec); extra are bytes that the client
      * sent early. */
     void (*websocket_open)(void *arg,
                            int fd,

@@ -1,6 +1,6 @@
 #include "gateway/realtime/realtime.h"
 
-#include <fcntl.h>
+#include <assert.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -65,12 +65,20 @@ void realtime_mark(realtime_t *self, conn_t *conn)
 
 /* ---- connections ---- */
 
-static metric_t *s_open_gauge(const dialect_t *dialect)
+static metric_t *s_open_gauge(realtime_t *self, const dialect_t *dialect)
 {
-    char labels[64];
-    snprintf(labels, sizeof labels, "dialect=\"%s\"", dialect->name);
-    return metrics_gauge("parley_connections", "Open connections by what is spoken on them.",
-                         labels);
+    size_t i = 0;
+    while (self->spoken[i].dialect && self->spoken[i].dialect != dialect)
+        i++;
+    if (!self->spoken[i].dialect) {
+        char labels[64];
+        assert(i < REALTIME_DIALECTS);
+        snprintf(labels, sizeof labels, "dialect=\"%s\"", dialect->name);
+        self->spoken[i].dialect = dialect;
+        self->spoken[i].open = metrics_gauge("parley_connections",
+                                             "Open connections by what is spoken on them.", labels);
+    }
+    return self->spoken[i].open;
 }
 
 void realtime_forget(realtime_t *self, conn_t *conn, const char *reason)
@@ -80,7 +88,7 @@ void realtime_forget(realtime_t *self, conn_t *conn, const char *reason)
              reason);
     metric_inc(metrics_counter("parley_connections_ended_total",
                                "WebSockets and event streams that ended, by reason.", labels));
-    metric_add(s_open_gauge(conn->session.dialect), -1);
+    metric_add(s_open_gauge(self, conn->session.dialect), -1);
     list_remove(&conn->marked);
     list_remove(&conn->all);
     list_append(&self->ended, &conn->all);
@@ -103,7 +111,7 @@ static conn_t *s_add(realtime_t *self, int fd, bool is_websocket, const dialect_
     conn_t *conn = conn_new(self, fd, is_websocket, dialect);
     list_append(&self->all, &conn->all);
     self->count++;
-    metric_add(s_open_gauge(dialect), 1);
+    metric_add(s_open_gauge(self, dialect), 1);
     return conn;
 }
 
@@ -144,8 +152,6 @@ s_open_event_stream(void *arg, int fd, operation_t **operation_p, const http_eve
     realtime_t *self = arg;
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    int flags = fcntl(fd, F_GETFL);
-    fcntl(fd, F_SETFL, flags | O_NONBLOCK);
     conn_t *conn = s_add(self, fd, false, &DIALECT_EVENT_STREAM);
     session_set_names(&conn->session, stream->request_id, stream->client);
     conn->session.identity = stream->identity ? identity_ref(stream->identity) : NULL;

@@ -10,7 +10,7 @@
 #include "gateway/realtime/realtime.h"
 #include "gateway/realtime/sender.h"
 
-enum { REALTIME_READ_CHUNK = 64 * 1024 };
+enum { REALTIME_READ_CHUNK = 64 * 1024, REALTIME_DIALECTS = 5 };
 
 struct realtime {
     realtime_options_t options;
@@ -28,6 +28,10 @@ struct realtime {
     buffer_t replies; /* of the codec */
     char *input;      /* for one recv */
     arena_t *arena;   /* for one message, see message.h */
+    struct {
+        const dialect_t *dialect;
+        metric_t *open;              /* connections that speak it */
+    } spoken[REALTIME_DIALECTS + 1]; /* in the order of their first use, then NULL */
     metric_t *subscriptions;
     metric_t *deliveries;
     metric_t *received;

@@ -1,5 +1,6 @@
 #include "gateway/realtime/session.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -473,18 +474,30 @@ void session_start_prepared(
     s_run(s_new(self, id, id_size), operation, resume);
 }
 
+/* The connection's, as far as there is room for it, and a number. */
+static void s_make_request_id(session_t *self, char out[REQUEST_ID_MAX + 1])
+{
+    enum { OWN_MAX = 50 };
+    static_assert(OWN_MAX + 1 + 10 <= REQUEST_ID_MAX, "and a number of 32 bits");
+    buffer_t text = {.data = out, .capacity = REQUEST_ID_MAX + 1, .limit = REQUEST_ID_MAX + 1};
+    const char *own = self->request_id ? self->request_id : "";
+    buffer_put(&text, own, strnlen(own, OWN_MAX));
+    buffer_put_char(&text, '-');
+    buffer_put_uint(&text, ++self->started);
+    buffer_put_char(&text, '\0');
+}
+
 static operation_t *s_prepare(session_t *self,
                               const graphql_request_t *request,
                               identity_t *identity,
                               buffer_t *response)
 {
     char request_id[REQUEST_ID_MAX + 1];
-    int size = snprintf(request_id, sizeof request_id, "%.50s-%u",
-                        self->request_id ? self->request_id : "", ++self->started);
+    s_make_request_id(self, request_id);
     operation_caller_t caller = {
         .front = self->dialect->name,
         .identity = identity,
-        .request_id = size > 0 ? request_id : "",
+        .request_id = request_id,
         .client = self->client,
     };
     operation_verdict_t verdict;
