@@ -414,6 +414,12 @@ uint64_t world_commit(int stream, char type, char who, int instance)
     return self->head;
 }
 
+void world_commit_some(int count, char type, int instance)
+{
+    for (int i = 0; i < count; i++)
+        world_commit(0, type, ' ', instance);
+}
+
 void world_surface(int instance)
 {
     world_instance_t *self = &world.instances[instance];

@@ -76,6 +76,8 @@ int64_t world_now_ms(void);
 
 /* Commits an event; instance publishes it (-1: none does). */
 uint64_t world_commit(int stream, char type, char who, int instance);
+/* So many of the first stream, of nobody. */
+void world_commit_some(int count, char type, int instance);
 void world_set_up(int instance, bool up);
 /* The instance sees the topics that have reached it and answers with heads. */
 void world_surface(int instance);
