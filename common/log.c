@@ -2,16 +2,20 @@
 
 #include <math.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "common/buffer.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/log_sink.h"
 
 enum {
     LINE_MAX_BYTES = 16 * 1024,
     HELD_MAX = 4096, /* PIPE_BUF: one write of so much does not mix with other processes' lines */
+    SINK_BYTES = 1024 * 1024,
+    LAST_WORDS_MS = 1000,
 };
 
 static const char *const s_level_names[] = {"debug", "info", "warn", "error"};
@@ -21,6 +25,7 @@ static struct {
     const char *node;
     log_level_t level;
     bool json;
+    log_sink_t *sink; /* NULL: lines are written where they come up; lives as long as the process */
 } s_log = {.program = "parley", .level = LOG_LEVEL_INFO, .json = true};
 
 /* Lines that this thread holds back until log_flush. */
@@ -190,6 +195,10 @@ static void s_put_field(buffer_t *out, const log_field_t *field)
 
 static void s_write(const buffer_t *text)
 {
+    if (s_log.sink) {
+        log_sink_write(s_log.sink, text->data, text->size);
+        return;
+    }
     ssize_t written = write(STDERR_FILENO, text->data, text->size);
     (void)written; /* nowhere to complain to */
 }
@@ -248,4 +257,33 @@ void log_hold(bool hold)
     t_holds = hold;
     if (!hold)
         buffer_free(&t_held);
+}
+
+/* ---- the sink ---- */
+
+static void s_put_gap(buffer_t *out, uint64_t lines)
+{
+    s_put_head(out, LOG_LEVEL_WARN, "log lines were dropped: nobody took them");
+    log_field_t count = log_int("lines", (int64_t)lines);
+    s_put_field(out, &count);
+    buffer_put_str(out, s_log.json ? "}\n" : "\n");
+}
+
+static void s_on_exit(void)
+{
+    log_flush();
+    log_sink_flush(s_log.sink, LAST_WORDS_MS);
+}
+
+void log_never_wait(void)
+{
+    if (s_log.sink)
+        return;
+    s_log.sink = log_sink_new(STDERR_FILENO, SINK_BYTES, s_put_gap);
+    atexit(s_on_exit);
+}
+
+uint64_t log_dropped(void)
+{
+    return s_log.sink ? log_sink_dropped(s_log.sink) : 0;
 }

@@ -22,6 +22,12 @@ typedef struct {
 /* program ("gateway") and node (a name of this process among its like; may be NULL) go into every
  * line. */
 void log_init(const char *program, const char *node, log_level_t level, log_format_t format);
+/* For a daemon, once after log_init: from now on nobody waits for who reads stderr. A MiB of lines
+ * waits for him; what is more is dropped, counted and told of. When the process ends, they have a
+ * second (common/log_sink.h). */
+void log_never_wait(void);
+/* Lines that were dropped since then. */
+uint64_t log_dropped(void);
 bool log_is_on(log_level_t level);
 bool log_level_parse(const char *name, log_level_t *level);
 bool log_format_parse(const char *name, log_format_t *format);

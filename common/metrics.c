@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 
 enum { SERIES_MAX = 1000, SCRAPE_MAX = 16 };
 
@@ -329,6 +330,8 @@ static void s_print_process(buffer_t *out)
     s_print_one(out, "process_open_fds", "gauge", "Open descriptors.", s_open_descriptors());
     s_print_one(out, "process_max_fds", "gauge", "Limit of open descriptors.",
                 (double)limit.rlim_cur);
+    s_print_one(out, "parley_log_dropped_total", "counter",
+                "Lines of the log that nobody took in time.", (double)log_dropped());
 }
 
 void metrics_print(buffer_t *out)

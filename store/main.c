@@ -457,6 +457,7 @@ static int s_serve(void)
     err_t err = ERR_INIT;
     s_name_node(&self);
     log_init("store", self.node, level, format);
+    log_never_wait();
     net_raise_descriptor_limit();
     self.loop = loop_new();
     self.metric_ready = metrics_gauge("parley_store_ready", "1 while calls can be answered", NULL);

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import WebSocket from 'ws';
 import { create, handle, post, subscribeLive, wsClient } from './harness/client.mjs';
-import { BIN, startSystem, until } from './harness/system.mjs';
+import { BIN, metrics, startSystem, until } from './harness/system.mjs';
 
 const ORIGIN = 'https://chat.example';
 const API_KEY = 'KEYMARKapikey0123456789';
@@ -162,4 +162,35 @@ describe('browsers', () => {
         assert.equal(result, opens || 403, `${where} from ${origin}`);
       }
   });
+});
+
+// Sends that many requests at once on one connection, and waits for their answers.
+function pipeline(count) {
+  const body = JSON.stringify({ query: `query ${'LongName'.repeat(12)} { __typename }` });
+  const request = `POST /graphql HTTP/1.1\r\nHost: x\r\nX-Request-Id: ${'r'.repeat(64)}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  return new Promise((resolve, reject) => {
+    const socket = net.connect(new URL(url).port, '127.0.0.1', () => socket.write(request.repeat(count)));
+    let answered = 0;
+    socket.setEncoding('latin1').on('error', reject).on('data', (chunk) => {
+      answered += chunk.split('"__typename":"Query"').length - 1;
+      if (answered >= count * 0.99) socket.destroy(); // one may lie across two chunks
+    });
+    socket.on('close', resolve);
+  });
+}
+
+test('a log that nobody reads stops nobody, and says what it lost', async () => {
+  const [gateway] = system.gateways;
+  const dropped = async () => (await metrics(gateway)).get('parley_log_dropped_total');
+  assert.equal(await dropped(), 0);
+  gateway.child.stderr.pause();
+  await until('lines to be dropped', async () => {
+    await pipeline(1000);
+    return (await dropped()) > 0;
+  });
+  assert.deepEqual(await post(url, { query: '{ __typename }' }), { data: { __typename: 'Query' } });
+  gateway.child.stderr.resume();
+  await until('the log to tell', () => /"level":"warn"[^\n]*"message":"log lines were dropped[^\n]*"lines":[1-9]/.test(gateway.output));
+  await post(url, { query: 'query GoesOn { __typename }' });
+  await until('the log to go on', () => gateway.output.includes('"operation":"GoesOn"'));
 });
