@@ -14,6 +14,11 @@ typedef struct {
     void *arg;
 } deferred_t;
 
+typedef struct {
+    deferred_t *items;
+    size_t count, capacity;
+} deferred_list_t;
+
 struct loop {
     uv_loop_t uv;
     uv_prepare_t prepare; /* right before the loop sleeps */
@@ -22,9 +27,10 @@ struct loop {
     uv_signal_t stop_signals[STOP_SIGNALS];
     void (*on_stop)(void *arg);
     void *on_stop_arg;
-    deferred_t *deferred;
-    size_t deferred_count, deferred_capacity;
-    loop_zmq_t *kicked; /* sockets to look at in the end of this turn */
+    deferred_list_t deferred; /* for the end of this turn */
+    deferred_list_t next;     /* for the end of the next one */
+    size_t next_due;          /* of those: they were there before this turn looked around */
+    loop_zmq_t *kicked;       /* sockets to look at in the end of this turn */
 };
 
 struct loop_zmq {
@@ -103,55 +109,72 @@ static void s_run_kicked(loop_t *self)
     }
 }
 
-static void s_run_deferred(loop_t *self)
+/* Runs the first of the list; what is added meanwhile stays. */
+static void s_run_list(deferred_list_t *list, size_t count)
 {
-    for (int round = 0; round < DEFER_ROUNDS && self->deferred_count > 0; round++) {
-        size_t count = self->deferred_count;
-        for (size_t i = 0; i < count; i++) {
-            deferred_t deferred = self->deferred[i]; /* the list may move while it runs */
-            self->deferred[i].fn = NULL;
-            if (deferred.fn != NULL)
-                deferred.fn(deferred.arg);
-        }
-        self->deferred_count -= count;
-        for (size_t i = 0; i < self->deferred_count; i++)
-            self->deferred[i] = self->deferred[count + i];
+    for (size_t i = 0; i < count; i++) {
+        deferred_t deferred = list->items[i]; /* the list may move while it runs */
+        list->items[i].fn = NULL;
+        if (deferred.fn != NULL)
+            deferred.fn(deferred.arg);
     }
+    list->count -= count;
+    for (size_t i = 0; i < list->count; i++)
+        list->items[i] = list->items[count + i];
 }
 
 static void s_on_check(uv_check_t *check)
 {
     loop_t *self = check->data;
     s_run_kicked(self);
-    s_run_deferred(self);
+    s_run_list(&self->next, self->next_due);
+    self->next_due = 0;
+    for (int round = 0; round < DEFER_ROUNDS && self->deferred.count > 0; round++)
+        s_run_list(&self->deferred, self->deferred.count);
     s_run_kicked(self); /* what was put off has sent, and may have swallowed an edge */
-    if (self->deferred_count == 0 && self->kicked == NULL)
+    if (self->deferred.count == 0 && self->next.count == 0 && self->kicked == NULL)
         uv_idle_stop(&self->awake);
+}
+
+static void s_put_off(loop_t *self, deferred_list_t *list, void (*fn)(void *arg), void *arg)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity > 0 ? list->capacity * 2 : 64;
+        list->items = realloc(list->items, list->capacity * sizeof list->items[0]);
+        if (list->items == NULL)
+            abort();
+    }
+    list->items[list->count++] = (deferred_t){.fn = fn, .arg = arg};
+    s_stay_awake(self);
 }
 
 void loop_defer(loop_t *self, void (*fn)(void *arg), void *arg)
 {
-    if (self->deferred_count == self->deferred_capacity) {
-        self->deferred_capacity = self->deferred_capacity > 0 ? self->deferred_capacity * 2 : 64;
-        self->deferred =
-            realloc(self->deferred, self->deferred_capacity * sizeof self->deferred[0]);
-        if (self->deferred == NULL)
-            abort();
-    }
-    self->deferred[self->deferred_count++] = (deferred_t){.fn = fn, .arg = arg};
-    s_stay_awake(self);
+    s_put_off(self, &self->deferred, fn, arg);
+}
+
+void loop_next_turn(loop_t *self, void (*fn)(void *arg), void *arg)
+{
+    s_put_off(self, &self->next, fn, arg);
+}
+
+static void s_cancel(deferred_list_t *list, void (*fn)(void *arg), const void *arg)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].fn == fn && list->items[i].arg == arg)
+            list->items[i].fn = NULL;
 }
 
 void loop_defer_cancel(loop_t *self, void (*fn)(void *arg), void *arg)
 {
-    for (size_t i = 0; i < self->deferred_count; i++)
-        if (self->deferred[i].fn == fn && self->deferred[i].arg == arg)
-            self->deferred[i].fn = NULL;
+    s_cancel(&self->deferred, fn, arg);
+    s_cancel(&self->next, fn, arg);
 }
 
 static void s_on_prepare(uv_prepare_t *prepare)
 {
-    (void)prepare;
+    loop_t *self = prepare->data;
+    self->next_due = self->next.count;
     log_flush();
 }
 
@@ -170,6 +193,7 @@ loop_t *loop_new(void)
     uv_check_start(&self->check, s_on_check);
     uv_unref((uv_handle_t *)&self->check);
     uv_prepare_init(&self->uv, &self->prepare);
+    self->prepare.data = self;
     uv_prepare_start(&self->prepare, s_on_prepare);
     uv_unref((uv_handle_t *)&self->prepare);
     uv_idle_init(&self->uv, &self->awake);
@@ -197,7 +221,8 @@ void loop_destroy(loop_t **self_p)
     int rc = uv_loop_close(&self->uv);
     assert(rc == 0); /* else an owner forgot to close a handle */
     (void)rc;
-    free(self->deferred);
+    free(self->deferred.items);
+    free(self->next.items);
     free(self);
 }
 

@@ -21,7 +21,10 @@ void loop_stop(loop_t *self);
  * for flushing what a turn produced and for freeing what was closed. A function put off from inside
  * one runs in the same end, up to a bound. The loop does not sleep while something is put off. */
 void loop_defer(loop_t *self, void (*fn)(void *arg), void *arg);
-/* Takes back what was put off with this fn and arg. */
+/* Calls fn(arg) once in the next turn, when everybody else has had his. For work in slices: a timer
+ * of 0 ms that is started from its own callback runs again at once (libuv before 1.45). */
+void loop_next_turn(loop_t *self, void (*fn)(void *arg), void *arg);
+/* Takes back what was put off with this fn and arg, by either. */
 void loop_defer_cancel(loop_t *self, void (*fn)(void *arg), void *arg);
 
 /* A ZeroMQ socket in the loop. Its descriptor signals edges only: on_readable is called at each

@@ -74,6 +74,28 @@ static void s_defer_more(void *arg)
     loop_defer(s_loop, s_stop, NULL);
 }
 
+static void s_slice(void *arg)
+{
+    int *left = arg;
+    strcat(s_trace, "x");
+    loop_defer(s_loop, s_note, "d");
+    if (--*left > 0)
+        loop_next_turn(s_loop, s_slice, left);
+    else
+        loop_defer(s_loop, s_stop, NULL);
+}
+
+static void s_test_slices_leave_room_for_others(void **state)
+{
+    (void)state;
+    int left = 3, unwanted = 3;
+    loop_next_turn(s_loop, s_slice, &left);
+    loop_next_turn(s_loop, s_slice, &unwanted);
+    loop_defer_cancel(s_loop, s_slice, &unwanted);
+    s_run();
+    assert_string_equal(s_trace, "xdxdxds");
+}
+
 static void s_test_what_is_put_off_runs_in_order_and_once(void **state)
 {
     (void)state;
@@ -241,8 +263,7 @@ static zsock_t *s_bind_any(const bus_security_t *security, char endpoint[64])
     zsock_t *router = bus_socket_bind(BUS_SOCKET_ROUTER, "tcp://127.0.0.1:*", security, NULL);
     assert_non_null(router);
     size_t size = 64;
-    assert_int_equal(
-        zmq_getsockopt(zsock_resolve(router), ZMQ_LAST_ENDPOINT, endpoint, &size), 0);
+    assert_int_equal(zmq_getsockopt(zsock_resolve(router), ZMQ_LAST_ENDPOINT, endpoint, &size), 0);
     return router;
 }
 
@@ -334,6 +355,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(s_test_what_is_put_off_runs_in_order_and_once, s_setup,
                                         s_teardown),
+        cmocka_unit_test_setup_teardown(s_test_slices_leave_room_for_others, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown(s_test_no_zeromq_edge_is_lost, s_setup, s_teardown),
         cmocka_unit_test_setup_teardown(s_test_admin_answers_probes, s_setup, s_teardown),
         cmocka_unit_test(s_test_keygen_makes_keys_once),
