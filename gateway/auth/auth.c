@@ -193,7 +193,7 @@ bool auth_follow(auth_t *self, const char *service)
 {
     if (s_find_ledger(self, service) || self->ledger_count == AUTH_ISSUERS_MAX)
         return false;
-    self->ledgers[self->ledger_count++] = ledger_new(service);
+    self->ledgers[self->ledger_count++] = ledger_new(service, LEDGER_SESSIONS_MAX);
     return true;
 }
 

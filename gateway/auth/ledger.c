@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "common/cursor.h"
+#include "common/log.h"
+#include "common/metrics.h"
 
 #include <uthash.h>
 
@@ -33,15 +35,22 @@ struct ledger {
     bool is_telling_all; /* parts of a whole are still to come */
     uint64_t round;
     int64_t forgot_at_us;
+    int64_t complained_at_us;
+    size_t max_sessions;
+    metric_t *forgotten;
     session_t *sessions;
     api_key_t *keys, *keys_by_id;
 };
 
-ledger_t *ledger_new(const char *service)
+ledger_t *ledger_new(const char *service, size_t max_sessions)
 {
     ledger_t *self = calloc(1, sizeof *self);
     if (!self || !(self->service = strdup(service)))
         abort();
+    self->max_sessions = max_sessions;
+    self->forgotten = metrics_counter(
+        "parley_sessions_forgotten_total",
+        "Ended sessions that were forgotten for want of room before their tokens expired.", NULL);
     return self;
 }
 
@@ -88,29 +97,9 @@ static session_t *s_find_session(const ledger_t *self, const char *id)
     return session;
 }
 
-static void s_end_session(ledger_t *self, const char *id, int64_t until_us)
-{
-    session_t *session = s_find_session(self, id);
-    if (session) {
-        session->until_us = until_us;
-        return;
-    }
-    if (HASH_COUNT(self->sessions) >= LEDGER_SESSIONS_MAX)
-        s_forget_session(self, self->sessions);
-    size_t size = strlen(id) + 1;
-    session = calloc(1, sizeof *session + size);
-    if (!session)
-        abort();
-    session->until_us = until_us;
-    memcpy(session->id, id, size);
-    HASH_ADD_STR(self->sessions, id, session);
-}
-
 /* Those whose tokens have all expired. */
 static void s_forget_old(ledger_t *self, int64_t now_us)
 {
-    if (now_us - self->forgot_at_us < (int64_t)LEDGER_FORGET_EVERY_S * 1000000)
-        return;
     self->forgot_at_us = now_us;
     session_t *session, *next;
     HASH_ITER(hh, self->sessions, session, next)
@@ -118,6 +107,46 @@ static void s_forget_old(ledger_t *self, int64_t now_us)
         if (session->until_us <= now_us)
             s_forget_session(self, session);
     }
+}
+
+static bool s_is_time(int64_t now_us, int64_t last_us)
+{
+    return now_us - last_us >= (int64_t)LEDGER_FORGET_EVERY_S * 1000000;
+}
+
+/* There is no room: the one that was told of first goes, although tokens of it may be left. */
+static void s_forget_first(ledger_t *self, int64_t now_us)
+{
+    metric_inc(self->forgotten);
+    s_forget_session(self, self->sessions);
+    if (!s_is_time(now_us, self->complained_at_us))
+        return;
+    self->complained_at_us = now_us;
+    log_error("too many sessions have ended: the tokens of the first are good again",
+              log_str("service", self->service), log_int("limit", (int64_t)self->max_sessions),
+              log_int("forgotten", metric_value(self->forgotten)), LOG_END);
+}
+
+static void s_end_session(ledger_t *self, const char *id, int64_t until_us, int64_t now_us)
+{
+    session_t *session = s_find_session(self, id);
+    if (session) {
+        session->until_us = until_us;
+        return;
+    }
+    if (until_us <= now_us)
+        return; /* no token of it can live */
+    if (HASH_COUNT(self->sessions) >= self->max_sessions && s_is_time(now_us, self->forgot_at_us))
+        s_forget_old(self, now_us);
+    if (HASH_COUNT(self->sessions) >= self->max_sessions)
+        s_forget_first(self, now_us);
+    size_t size = strlen(id) + 1;
+    session = calloc(1, sizeof *session + size);
+    if (!session)
+        abort();
+    session->until_us = until_us;
+    memcpy(session->id, id, size);
+    HASH_ADD_STR(self->sessions, id, session);
 }
 
 /* ---- keys ---- */
@@ -215,12 +244,13 @@ static const char *s_id(const json_t *change, const char *name)
     return id && *id && strlen(id) <= ID_MAX ? id : NULL;
 }
 
-static bool s_apply_change(ledger_t *self, const json_t *change, ledger_news_t *news)
+static bool
+s_apply_change(ledger_t *self, const json_t *change, int64_t now_us, ledger_news_t *news)
 {
     const char *id;
     const json_t *until = json_object_get(change, "until");
     if ((id = s_id(change, "session")) && json_is_integer(until)) {
-        s_end_session(self, id, json_integer_value(until) * 1000);
+        s_end_session(self, id, json_integer_value(until) * 1000, now_us);
         news->has_ended = true;
     } else if ((id = s_id(change, "revoked"))) {
         api_key_t *key = s_find_key(self, id);
@@ -237,11 +267,12 @@ static bool s_apply_change(ledger_t *self, const json_t *change, ledger_news_t *
 }
 
 /* Takes what is there, and leaves out what it does not understand. */
-static void s_apply_changes(ledger_t *self, const json_t *answer, ledger_news_t *news)
+static void
+s_apply_changes(ledger_t *self, const json_t *answer, int64_t now_us, ledger_news_t *news)
 {
     const json_t *changes = json_object_get(answer, "changes");
     for (size_t i = 0; i < json_array_size(changes); i++)
-        s_apply_change(self, json_array_get(changes, i), news);
+        s_apply_change(self, json_array_get(changes, i), now_us, news);
 }
 
 err_code_t
@@ -260,7 +291,7 @@ ledger_apply(ledger_t *self, json_slice_t text, int64_t now_us, ledger_news_t *n
         self->round++;
         self->is_telling_all = true;
     }
-    s_apply_changes(self, answer, news);
+    s_apply_changes(self, answer, now_us, news);
     news->has_more = json_is_true(json_object_get(answer, "more"));
     if (self->is_telling_all && !news->has_more) {
         self->is_telling_all = false;
@@ -269,7 +300,8 @@ ledger_apply(ledger_t *self, json_slice_t text, int64_t now_us, ledger_news_t *n
     }
     memcpy(self->epoch, epoch, EPOCH_SIZE);
     self->seq = (uint64_t)json_integer_value(seq);
-    s_forget_old(self, now_us);
+    if (s_is_time(now_us, self->forgot_at_us))
+        s_forget_old(self, now_us);
     json_decref(answer);
     return ERR_OK;
 }

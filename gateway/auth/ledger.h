@@ -15,14 +15,16 @@
 enum {
     LEDGER_HASH_SIZE = 32,         /* SHA-256 of an API key */
     LEDGER_KEYS_MAX = 100000,      /* more are an error */
-    LEDGER_SESSIONS_MAX = 1000000, /* beyond that the one that was told of first is forgotten */
+    LEDGER_SESSIONS_MAX = 1000000, /* beyond that the one that was told of first is forgotten: its
+                                      tokens are good again until they expire, which the log and
+                                      parley_sessions_forgotten_total say */
     LEDGER_FORGET_EVERY_S = 60,
 };
 
 typedef struct ledger ledger_t;
 
-/* Knows nothing yet. Never NULL. */
-ledger_t *ledger_new(const char *service);
+/* Knows nothing yet; remembers at most so many sessions. Never NULL. */
+ledger_t *ledger_new(const char *service, size_t max_sessions);
 void ledger_destroy(ledger_t **self_p);
 
 const char *ledger_service(const ledger_t *self);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/metrics.h"
 #include "gateway/auth/auth.h"
 #include "gateway/auth/ledger.h"
 
@@ -57,7 +58,7 @@ static const char s_reset[] = ",\"reset\":true,\"more\":false";
 static void test_sessions(void **state)
 {
     (void)state;
-    ledger_t *ledger = ledger_new("store");
+    ledger_t *ledger = ledger_new("store", LEDGER_SESSIONS_MAX);
     assert_false(ledger_is_known(ledger));
     assert_string_equal(ledger_epoch(ledger), "");
     s_take(ledger, s_answer(3, s_reset, "{\"session\":\"a\",\"until\":1800000060000}"));
@@ -83,7 +84,7 @@ static void test_forgets(void **state)
     (void)state;
     err_t err = ERR_INIT;
     ledger_news_t news;
-    ledger_t *ledger = ledger_new("store");
+    ledger_t *ledger = ledger_new("store", LEDGER_SESSIONS_MAX);
     s_take(ledger, s_answer(2, s_reset,
                             "{\"session\":\"short\",\"until\":1800000010000},"
                             "{\"session\":\"long\",\"until\":1800003600000}"));
@@ -93,6 +94,28 @@ static void test_forgets(void **state)
     assert_false(ledger_has_ended(ledger, "short"));
     assert_true(ledger_has_ended(ledger, "long"));
     ledger_destroy(&ledger);
+}
+
+/* When there is no room the first goes, and that is told. */
+static void test_too_many(void **state)
+{
+    (void)state;
+    ledger_t *ledger = ledger_new("store", 2);
+    const metric_t *forgotten = metrics_counter("parley_sessions_forgotten_total", "", NULL);
+    s_take(ledger, s_answer(2, s_reset,
+                            "{\"session\":\"a\",\"until\":1800000060000},"
+                            "{\"session\":\"dead\",\"until\":1800000000000},"
+                            "{\"session\":\"b\",\"until\":1800000060000}"));
+    assert_true(ledger_has_ended(ledger, "a"));
+    assert_true(ledger_has_ended(ledger, "b"));
+    assert_int_equal(metric_value(forgotten), 0);
+    s_take(ledger, s_answer(3, "", "{\"session\":\"c\",\"until\":1800000060000}"));
+    assert_false(ledger_has_ended(ledger, "a"));
+    assert_true(ledger_has_ended(ledger, "b"));
+    assert_true(ledger_has_ended(ledger, "c"));
+    assert_int_equal(metric_value(forgotten), 1);
+    ledger_destroy(&ledger);
+    metrics_shutdown();
 }
 
 static void test_what_is_no_answer(void **state)
@@ -108,7 +131,7 @@ static void test_what_is_no_answer(void **state)
         "{" EPOCH ",\"seq\":-1}",
         "{" EPOCH ",\"seq\":\"1\"}",
     };
-    ledger_t *ledger = ledger_new("store");
+    ledger_t *ledger = ledger_new("store", LEDGER_SESSIONS_MAX);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         err_t err = ERR_INIT;
         ledger_news_t news;
@@ -248,9 +271,10 @@ static void test_reset(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sessions),          cmocka_unit_test(test_forgets),
-        cmocka_unit_test(test_what_is_no_answer), cmocka_unit_test(test_keys),
-        cmocka_unit_test(test_rights_and_time),   cmocka_unit_test(test_reset),
+        cmocka_unit_test(test_sessions), cmocka_unit_test(test_forgets),
+        cmocka_unit_test(test_too_many), cmocka_unit_test(test_what_is_no_answer),
+        cmocka_unit_test(test_keys),     cmocka_unit_test(test_rights_and_time),
+        cmocka_unit_test(test_reset),
     };
     return sodium_init() < 0 ? 1 : cmocka_run_group_tests_name("ledger", tests, NULL, NULL);
 }
