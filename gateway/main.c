@@ -84,6 +84,18 @@ s_accept(void *arg, const service_manifest_t *const *manifests, size_t count, er
     return true;
 }
 
+/* Whose tokens and keys are good is said by services that have sessions; one that has just started
+ * says it a little later than the rest. */
+static bool s_expects_issuers(const gateway_t *self)
+{
+    for (size_t i = 0; i < services_count(self->services); i++) {
+        const service_manifest_t *manifest = services_manifest(self->services, i);
+        if (manifest->has_auth && !auth_knows_service(self->auth, manifest->name))
+            return true;
+    }
+    return !services_are_announced(self->services);
+}
+
 static void s_on_change(void *arg)
 {
     gateway_t *self = arg;
@@ -100,6 +112,7 @@ static void s_on_change(void *arg)
             log_error("the keys of a service are refused", log_str("service", manifest->name),
                       log_str("reason", err.text), LOG_END);
     }
+    auth_expect(self->auth, s_expects_issuers(self));
     follower_update(self->follower);
 }
 
@@ -333,6 +346,7 @@ static bool s_start(gateway_t *self, err_t *err)
     self->heap_trim = heap_trim_new(self->loop);
     self->drain_timer = loop_timer_new(self->loop, s_on_drain_tick, self);
     self->auth = auth_new(&(auth_options_t){.api_key = options->api_key});
+    auth_expect(self->auth, true); /* until the services have spoken */
     if (options->oidc_issuers &&
         !(self->oidc = oidc_new(self->loop, self->auth, options->oidc_issuers, err)))
         return false;

@@ -26,6 +26,7 @@ struct auth {
     void *unknown_key_arg;
     ledger_t *ledgers[AUTH_ISSUERS_MAX];
     size_t ledger_count;
+    bool expects_more; /* services whose issuers and keys are not known yet */
 };
 
 auth_t *auth_new(const auth_options_t *options)
@@ -56,6 +57,11 @@ void auth_destroy(auth_t **self_p)
     token_cache_destroy(&self->cache);
     identity_unref(&self->api_identity);
     free(self);
+}
+
+void auth_expect(auth_t *self, bool more)
+{
+    self->expects_more = more;
 }
 
 /* ---- issuers ---- */
@@ -164,6 +170,11 @@ void auth_on_unknown_key(auth_t *self, bool (*fn)(void *arg, const char *iss), v
 {
     self->on_unknown_key = fn;
     self->unknown_key_arg = arg;
+}
+
+bool auth_knows_service(const auth_t *self, const char *service)
+{
+    return s_find_service(self, service) < self->issuer_count;
 }
 
 bool auth_has_issuer(const auth_t *self)
@@ -281,7 +292,9 @@ s_authenticate(const auth_t *self, const jws_t *jws, const verify_key_t **key_p,
     const issuer_t *issuer = iss ? s_find_iss(self, iss) : NULL;
     const verify_key_t *key = issuer ? issuer_key(issuer, jws->kid) : NULL;
     *key_p = key;
-    if (!issuer)
+    if (!issuer && iss && self->expects_more)
+        err_set(err, ERR_UNAVAILABLE, "the issuer of the token is not known yet");
+    else if (!issuer)
         err_set(err, ERR_UNAUTHENTICATED, "the token is of an unknown issuer");
     else if (!key && s_may_come(self, issuer))
         err_set(err, ERR_UNAVAILABLE, "the keys of the token's issuer are not known yet");
@@ -431,14 +444,14 @@ auth_verify_api_key(auth_t *self, const char *key, size_t size, identity_t **ide
 {
     const char *unknown;
     *identity = NULL;
-    if (!self->api_identity && self->ledger_count == 0)
+    if (!self->api_identity && self->ledger_count == 0 && !self->expects_more)
         return err_set(err, ERR_UNAUTHENTICATED, "API keys are not in use");
     if (size > AUTH_TOKEN_MAX)
         return err_set(err, ERR_UNAUTHENTICATED, "the API key is wrong");
     identity_t *found = s_is_own_key(self, key, size) ? self->api_identity : NULL;
     if (!found)
         found = s_find_key(self, key, size);
-    if (!found && !auth_is_ready(self, &unknown))
+    if (!found && (self->expects_more || !auth_is_ready(self, &unknown)))
         return err_set(err, ERR_UNAVAILABLE, "the API keys are not known yet");
     if (!found)
         return err_set(err, ERR_UNAUTHENTICATED, "the API key is wrong");

@@ -37,6 +37,10 @@ typedef struct auth auth_t;
 auth_t *auth_new(const auth_options_t *options);
 void auth_destroy(auth_t **self_p);
 
+/* Are there services that have not said yet whose tokens and keys are good? While there are (none at
+ * first), a credential that nobody knows may be theirs: it is UNAVAILABLE, and not refused. */
+void auth_expect(auth_t *self, bool more);
+
 /* What the manifest of a service says under `issuer` (proto/bus.md 3): {"iss", "clientId", "jwks"}.
  * Call it at every change of the manifests; nothing happens when it says the same as before, nor
  * with NULL: a store that just started has not read its keys yet, and those of its sisters stay
@@ -57,6 +61,8 @@ err_code_t auth_set_oidc_keys(auth_t *self, const char *iss, const json_t *jwks,
  * the token is to come again (ERR_UNAVAILABLE). */
 void auth_on_unknown_key(auth_t *self, bool (*fn)(void *arg, const char *iss), void *arg);
 
+/* Has that service said whose tokens are good? */
+bool auth_knows_service(const auth_t *self, const char *service);
 /* Are the keys of some issuer known? */
 bool auth_has_issuer(const auth_t *self);
 

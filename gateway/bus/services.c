@@ -398,6 +398,11 @@ bool services_are_ready(const services_t *self, char *reason, size_t size)
     return true;
 }
 
+bool services_are_announced(const services_t *self)
+{
+    return services_count(self) == self->count;
+}
+
 size_t services_count(const services_t *self)
 {
     size_t count = 0;

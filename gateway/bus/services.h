@@ -78,6 +78,8 @@ void services_listen(services_t *self, const services_listener_t *listener, void
 /* Does every configured service have an instance that is ready? If not, a phrase that names one
  * into reason. */
 bool services_are_ready(const services_t *self, char *reason, size_t size);
+/* Has every configured service announced a valid manifest? */
+bool services_are_announced(const services_t *self);
 size_t services_count(const services_t *self); /* of services that announced a valid manifest */
 const service_manifest_t *services_manifest(const services_t *self, size_t index);
 

@@ -806,6 +806,16 @@ static void test_issuers(void **state)
     s_set(auth, "store", s_issuer(ISS, s_jwk(s_key, "k1"), NULL), ERR_OK);
     assert_true(auth_has_issuer(auth));
     s_accept(auth, token);
+    /* A stranger's may be good when all services have spoken, and not before. */
+    char *stranger = strdup(s_token("{\"iss\":\"https://elsewhere.example\"}"));
+    s_refuse(auth, stranger, "unknown issuer");
+    auth_expect(auth, true);
+    s_refuse_sized(auth, stranger, strlen(stranger), ERR_UNAVAILABLE, "not known yet");
+    s_accept(auth, token);
+    s_refuse(auth, "rubbish", "malformed");
+    auth_expect(auth, false);
+    s_refuse(auth, stranger, "unknown issuer");
+    free(stranger);
     /* Another service cannot take the name over. */
     s_set(auth, "evil", s_issuer(ISS, s_jwk(s_other_key, "k1"), NULL), ERR_CONFIG);
     s_accept(auth, token);

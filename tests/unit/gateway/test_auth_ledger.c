@@ -187,6 +187,9 @@ static void test_keys(void **state)
     const char *service = NULL;
     assert_true(auth_is_ready(auth, &service));
     s_refuse(auth, "secret", ERR_UNAUTHENTICATED);
+    auth_expect(auth, true); /* of services that were not heard of yet */
+    s_refuse(auth, "secret", ERR_UNAVAILABLE);
+    auth_expect(auth, false);
     assert_true(auth_follow(auth, "store"));
     assert_false(auth_follow(auth, "store"));
     assert_false(auth_is_ready(auth, &service));
