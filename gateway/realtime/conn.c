@@ -238,6 +238,8 @@ static void s_on_message(void *arg, ws_opcode_t opcode, const char *data, size_t
         conn_close(self, WS_CLOSE_UNSUPPORTED_DATA, "only text messages are spoken here");
     else
         self->session.dialect->on_message(&self->session, data, size);
+    if (self->session.has_other_rights)
+        conn_close(self, CLOSE_FORBIDDEN, session_is_over(&self->session));
 }
 
 static void s_on_control(void *arg, ws_opcode_t opcode)

@@ -157,7 +157,8 @@ static void s_replace(session_t *self, identity_t *identity)
 {
     identity_t *old = self->identity;
     self->has_other_rights |=
-        old && strcmp(identity_rights_key(old), identity_rights_key(identity)) != 0;
+        old && self->count > 0 &&
+        strcmp(identity_rights_key(old), identity_rights_key(identity)) != 0;
     self->identity = identity_ref(identity);
     self->generation = auth_generation(self->realtime->options.auth);
     identity_unref(&old);

@@ -1,6 +1,7 @@
 /* Credentials without cryptography, for tests of the fronts: the token "alice:1800000100" is
- * alice's until that Unix second, of "away:0" nobody can say now whose it is; the API key is "key".
- * Stands in for gateway/auth/auth.c when linked before. */
+ * alice's until that Unix second, "alice/admin:1800000100" says that she is in a group, of "away:0"
+ * nobody can say now whose it is; the API key is "key". Stands in for gateway/auth/auth.c when
+ * linked before. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,11 +36,17 @@ auth_verify(auth_t *self, const char *credential, size_t size, identity_t **iden
         return err_set(err, ERR_UNAUTHENTICATED, "the token is malformed");
     if (!strcmp(handle, "away"))
         return err_set(err, ERR_UNAVAILABLE, "the issuer's keys are not known yet");
+    char *group = strchr(handle, '/');
+    if (group)
+        *group++ = '\0';
+    json_t *groups = group ? json_pack("[s]", group) : NULL;
     identity_spec_t spec = {.provider = IDENTITY_USER_POOL,
                             .handle = handle,
                             .sub = handle,
+                            .groups = groups,
                             .expires_at_us = until_s * 1000000};
     *identity = identity_new(&spec);
+    json_decref(groups);
     return ERR_OK;
 }
 

@@ -165,6 +165,48 @@ static void test_a_token_is_renewed(void **state)
     s_open("/graphql", "graphql-ws");
 }
 
+/* Replaces "a:" by "a/admin:" in what renews: the same one, in another group. */
+static void s_say_promoted(const char *pattern)
+{
+    char text[600];
+    const char *at = strstr(pattern, "\"a:");
+    assert_non_null(at);
+    snprintf(text, sizeof text, "%.*s\"a/admin:%s", (int)(at - pattern), pattern, at + 3);
+    s_say_until(text, 2 * TOKEN_S);
+}
+
+/* What runs was granted to the old rights: the client comes again, and begins under the new. */
+static void test_a_token_is_renewed_with_other_rights(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof s_cases / sizeof *s_cases; i++) {
+        subscriber_t *subscriber = s_begin(&s_cases[i]);
+        s_say_promoted(s_cases[i].renew);
+        s_hears("C4403:the rights have changed\n");
+        assert_int_equal(fake_subscribers_left(), 0);
+        (void)subscriber;
+        s_end_of_client();
+    }
+    s_open("/graphql", "graphql-ws");
+}
+
+/* Where nothing runs, nothing is disturbed. */
+static void test_other_rights_before_anything_runs(void **state)
+{
+    (void)state;
+    s_open("/graphql", "graphql-transport-ws");
+    s_say_until(s_cases[0].init, TOKEN_S);
+    s_hears("connection_ack");
+    s_say_promoted(s_cases[0].renew);
+    s_hears("expiresAt");
+    s_say(s_cases[0].start, TOKEN_S);
+    assert_non_null(strstr(fake_calls[fake_call_count - 1].identity, "\"groups\":[\"admin\"]"));
+    fake_answer("Subscription.heard", "{\"stream\":\"room/a\"}");
+    fake_activate(fake_subscribers[fake_subscriber_count - 1]);
+    ws_world_sleep(&s_world, TOKEN_S / 2);
+    assert_int_equal(realtime_count(s_world.realtime), 1);
+}
+
 static void test_nobody_renews_for_another(void **state)
 {
     (void)state;
@@ -317,6 +359,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_a_token_ends),
         TEST(test_a_token_is_renewed),
+        TEST(test_a_token_is_renewed_with_other_rights),
+        TEST(test_other_rights_before_anything_runs),
         TEST(test_nobody_renews_for_another),
         TEST(test_a_subscription_ends_with_its_own_token),
         TEST(test_an_event_stream_ends_with_its_token),
