@@ -46,6 +46,7 @@ typedef struct {
     origins_t *origins;
     trusted_proxies_t *trusted_proxies;
     rate_limits_t *rates;
+    connection_limits_t *connections; /* NULL: no limit */
     services_t *services;
     auth_t *auth;
     follower_t *follower;
@@ -213,6 +214,7 @@ static void s_stop(gateway_t *self)
     oidc_destroy(&self->oidc);
     auth_destroy(&self->auth);
     gql_schema_unref(&self->next_schema);
+    connection_limits_destroy(&self->connections);
     rate_limits_destroy(&self->rates);
     trusted_proxies_destroy(&self->trusted_proxies);
     origins_destroy(&self->origins);
@@ -287,6 +289,7 @@ static bool s_start_realtime(gateway_t *self, err_t *err)
         .auth = self->auth,
         .feed = self->feed,
         .rates = self->rates,
+        .connections = self->connections,
         .max_message_bytes = (size_t)options->max_message_bytes,
         .max_waiting_bytes = WAITING_BYTES_MAX,
         .max_operations = (uint32_t)options->max_operations,
@@ -313,6 +316,7 @@ static bool s_start_http(gateway_t *self, err_t *err)
         .origins = self->origins,
         .trusted_proxies = self->trusted_proxies,
         .rates = self->rates,
+        .connections = self->connections,
         .listen = options->listen,
         .share_port = options->share_port,
         .max_connections = s_connection_limit(options),
@@ -342,6 +346,7 @@ static bool s_start(gateway_t *self, err_t *err)
     self->rates = rate_limits_new(&(rate_options_t){.connection = options->rate_connection,
                                                     .handle = options->rate_handle,
                                                     .address = options->rate_address});
+    self->connections = connection_limits_new((size_t)options->max_connections_per_address);
     self->loop = loop_new();
     self->heap_trim = heap_trim_new(self->loop);
     self->drain_timer = loop_timer_new(self->loop, s_on_drain_tick, self);
@@ -353,6 +358,7 @@ static bool s_start(gateway_t *self, err_t *err)
     if (!s_start_bus(self, err))
         return false;
     runner_options_t runner = {
+        .loop = self->loop,
         .services = self->services,
         .limits = s_limits(options),
         .introspection = !options->no_introspection,
@@ -397,6 +403,7 @@ static int s_serve(const options_t *options)
         return EXIT_USAGE;
     }
     log_init("gateway", self.node, level, format);
+    log_never_wait();
     bool started = s_start(&self, &err);
     if (started) {
         log_info("listening", log_str("address", options->listen),

@@ -14,7 +14,8 @@ typedef struct {
     bool share_port, plain_tcp, no_introspection, only_trusted;
     int64_t call_timeout_ms, operation_timeout_ms, request_timeout_ms, idle_timeout_s;
     int64_t init_timeout_s, ping_interval_s, stalled_timeout_s, drain_spread_ms;
-    int64_t max_connections, max_body_bytes, max_message_bytes, max_variables_bytes, max_operations;
+    int64_t max_connections, max_connections_per_address, max_body_bytes, max_message_bytes,
+        max_variables_bytes, max_operations;
     int64_t max_depth, max_tokens, max_root_fields, max_aliases, max_directives, max_complexity;
     int64_t rate_connection, rate_handle, rate_address;
     int64_t max_documents, max_documents_bytes, max_persisted_bytes, max_in_flight;

@@ -117,6 +117,25 @@ static void s_keep(document_cache_t *self, gql_document_t *document, const char 
     s_evict(self, entry);
 }
 
+gql_document_t *document_cache_find(document_cache_t *self,
+                                    const gql_schema_t *schema,
+                                    const char *text,
+                                    size_t size)
+{
+    entry_t *entry = NULL;
+    if (self->schema != schema)
+        return NULL;
+    HASH_FIND(hh, self->entries, text, size, entry);
+    if (!entry)
+        return NULL;
+    self->counts.hits++;
+    list_remove(&entry->node);
+    list_append(&self->recent, &entry->node);
+    s_weigh(self, entry);
+    s_evict(self, entry);
+    return gql_document_ref(entry->document);
+}
+
 gql_document_t *document_cache_get(document_cache_t *self,
                                    gql_schema_t *schema,
                                    const char *text,
@@ -125,26 +144,30 @@ gql_document_t *document_cache_get(document_cache_t *self,
                                    bool introspection,
                                    buffer_t *response)
 {
-    entry_t *entry = NULL;
+    gql_document_t *document = document_cache_find(self, schema, text, size);
+    if (document)
+        return document;
     if (self->schema != schema) {
         document_cache_clear(self);
         self->schema = gql_schema_ref(schema);
     }
-    HASH_FIND(hh, self->entries, text, size, entry);
-    if (entry) {
-        self->counts.hits++;
-        list_remove(&entry->node);
-        list_append(&self->recent, &entry->node);
-        s_weigh(self, entry);
-        s_evict(self, entry);
-        return gql_document_ref(entry->document);
-    }
     self->counts.misses++;
-    gql_document_t *document =
-        gql_document_prepare(schema, text, size, limits, introspection, response);
+    document = gql_document_prepare(schema, text, size, limits, introspection, response);
     if (document)
         s_keep(self, document, text, size);
     return document;
+}
+
+void document_cache_weigh(document_cache_t *self, const gql_document_t *document)
+{
+    for (list_node_t *node = self->recent.prev; node != &self->recent; node = node->prev) {
+        entry_t *entry = LIST_ITEM(node, entry_t, node);
+        if (entry->document != document)
+            continue;
+        s_weigh(self, entry);
+        s_evict(self, entry);
+        return;
+    }
 }
 
 document_cache_counts_t document_cache_counts(const document_cache_t *self)

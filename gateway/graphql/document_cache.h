@@ -32,8 +32,17 @@ gql_document_t *document_cache_get(document_cache_t *self,
                                    bool introspection,
                                    buffer_t *response);
 
+/* The same, but NULL if it is not kept: nothing is prepared. */
+gql_document_t *document_cache_find(document_cache_t *self,
+                                    const gql_schema_t *schema,
+                                    const char *text,
+                                    size_t size);
+
 /* Forgets all documents. */
 void document_cache_clear(document_cache_t *self);
+
+/* The document, if it is kept, costs more than it did. */
+void document_cache_weigh(document_cache_t *self, const gql_document_t *document);
 
 document_cache_counts_t document_cache_counts(const document_cache_t *self);
 

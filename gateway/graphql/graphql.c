@@ -25,6 +25,7 @@ const gql_limits_t GQL_LIMITS_DEFAULT = {
 enum {
     DOCUMENT_MAX_BYTES = 64 * 1024 * 1024,
     SCRATCH_MAX_BYTES = 64 * 1024 * 1024,
+    ANSWER_MAX_BYTES = 256 * 1024,
     NAMED_ROOT_FIELDS = 3,
 };
 
@@ -77,12 +78,22 @@ typedef struct {
     buffer_t *names;
     uint32_t count;
     bool needs_identity;
+    bool has_calls; /* of services */
+    bool is_introspective;
     bool *visited; /* by id of the fragment's definition */
 } survey_t;
 
 static bool s_is_free(const schema_field_t *field)
 {
     return field->kind != SCHEMA_FIELD_PLAIN || field->is_public;
+}
+
+static void s_survey_field(survey_t *self, const schema_field_t *field)
+{
+    self->needs_identity |= !s_is_free(field);
+    self->has_calls |= field->kind == SCHEMA_FIELD_PLAIN;
+    self->is_introspective |=
+        field->kind == SCHEMA_FIELD_SCHEMA || field->kind == SCHEMA_FIELD_TYPE;
 }
 
 static void s_survey(survey_t *self, const ast_selection_set_t *set)
@@ -98,7 +109,7 @@ static void s_survey(survey_t *self, const ast_selection_set_t *set)
                 s_survey(self, node->spread.fragment->fragment.set);
             }
         } else {
-            self->needs_identity |= !s_is_free(node->field.definition);
+            s_survey_field(self, node->field.definition);
             if (self->count++ > NAMED_ROOT_FIELDS)
                 continue;
             if (self->count > 1)
@@ -137,6 +148,9 @@ static bool s_operation(gql_document_t *document,
         .definition = definition,
         .kind = s_kind(definition->operation.kind),
         .needs_identity = survey.needs_identity,
+        .is_introspective = survey.is_introspective,
+        .is_constant = definition->operation.kind == AST_QUERY && !survey.has_calls &&
+                       definition->operation.variable_count == 0,
         .root_fields = arena_memdup(document->arena, names.failed ? "…" : names.data,
                                     names.failed ? 3 : names.size),
     };
@@ -301,6 +315,27 @@ const char *gql_operation_name(const gql_operation_t *self)
 bool gql_operation_needs_identity(const gql_operation_t *self)
 {
     return self->needs_identity;
+}
+
+bool gql_operation_is_heavy(const gql_operation_t *self)
+{
+    return self->is_introspective && self->answer.size == 0;
+}
+
+json_slice_t gql_operation_answer(const gql_operation_t *self)
+{
+    return self->answer;
+}
+
+bool gql_operation_keep_answer(const gql_operation_t *self, const buffer_t *response)
+{
+    gql_operation_t *own = (gql_operation_t *)(uintptr_t)self; /* as its document may be added to */
+    if (!self->is_constant || self->answer.size > 0 || response->size > ANSWER_MAX_BYTES)
+        return false;
+    const char *text = arena_memdup(self->document->arena, response->data, response->size);
+    if (text)
+        own->answer = (json_slice_t){.data = text, .size = response->size};
+    return text != NULL;
 }
 
 const char *gql_operation_root_fields(const gql_operation_t *self)

@@ -84,6 +84,14 @@ const char *gql_operation_name(const gql_operation_t *self);
 /* Does any root field need an identity (that is, has no @public and is not introspection or
  * __typename)? */
 bool gql_operation_needs_identity(const gql_operation_t *self);
+/* Does it take long to answer although no service is asked? */
+bool gql_operation_is_heavy(const gql_operation_t *self);
+/* The whole response of an operation that always has the same (introspection without variables),
+ * once it was kept; else empty. Lives as long as the document. */
+json_slice_t gql_operation_answer(const gql_operation_t *self);
+/* Keeps the response, which had no errors, if it is always the same and not too large: true if the
+ * document costs more now. */
+bool gql_operation_keep_answer(const gql_operation_t *self, const buffer_t *response);
 /* Names of the root fields joined by "," as "getMessages,me" (at most 3, then ",…"), for metrics
  * and logs; borrowed. */
 const char *gql_operation_root_fields(const gql_operation_t *self);

@@ -150,6 +150,12 @@ static bool s_parse_forwarded(const char *item, size_t size, address_t *address)
     return s_parse(text, address, &is_v4);
 }
 
+bool client_is_proxy(const trusted_proxies_t *self, const struct sockaddr *peer)
+{
+    address_t address;
+    return s_from_socket(peer, &address) && s_is_trusted(self, &address);
+}
+
 bool client_address(const trusted_proxies_t *self,
                     const struct sockaddr *peer,
                     const char *forwarded_for,

@@ -18,6 +18,9 @@ enum { CLIENT_ADDRESS_SIZE = 64 };
 trusted_proxies_t *trusted_proxies_new(const char *list, err_t *err);
 void trusted_proxies_destroy(trusted_proxies_t **self_p);
 
+/* Is the socket's peer a trusted proxy? */
+bool client_is_proxy(const trusted_proxies_t *self, const struct sockaddr *peer);
+
 /* The address of the client: that of the socket's peer or, if that is a trusted proxy, the last one
  * in X-Forwarded-For (may be NULL) that is no trusted proxy. NUL-terminated into out. True if the
  * header was believed: then the connection is a proxy's. */

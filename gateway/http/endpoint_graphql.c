@@ -9,6 +9,11 @@
 
 /* GraphQL over HTTP, on /graphql. */
 
+enum {
+    LARGE_BODY = 64 * 1024, /* bytes that take a while to read */
+    CROWDED_MS = 1000,      /* when to come again if too many wait */
+};
+
 static const char allow[] = "GET, POST, OPTIONS";
 
 /* One result as an event stream: graphql-sse, distinct connections mode. */
@@ -53,6 +58,10 @@ static void s_on_done(void *arg, const operation_result_t *result)
 static void s_open_event_stream(exchange_t *self)
 {
     const http_options_t *options = self->options;
+    if (!exchange_may_stay(self)) {
+        operation_cancel(&self->operation);
+        return;
+    }
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(self->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     int fd = info ? fcntl(info->connect_fd, F_DUPFD_CLOEXEC, 0) : -1;
@@ -67,12 +76,14 @@ static void s_open_event_stream(exchange_t *self)
         .last_event_id = self->headers[HEADER_LAST_EVENT_ID],
         .request_id = self->request_id,
         .client = self->client,
+        .client_key = self->client_key,
         .identity = self->identity,
     };
     if (origin && origins_allow(options->origins, origin))
         stream.origin = origins_allow_all(options->origins) ? "*" : origin;
     self->detached = true;
     options->hooks->event_stream_open(options->hooks_arg, fd, &self->operation, &stream);
+    exchange_resume(self);
 }
 
 static void s_run(exchange_t *self)
@@ -99,7 +110,25 @@ static void s_run(exchange_t *self)
     }
 }
 
-static void s_prepare(exchange_t *self, const graphql_request_t *request)
+static void s_prepare(exchange_t *self, bool may_wait);
+
+/* In the slow lane it is this client's turn. */
+static void s_prepare_slowly(void *arg)
+{
+    exchange_t *self = arg;
+    self->waits = false;
+    s_prepare(self, false);
+}
+
+static void s_wait(exchange_t *self, void (*fn)(void *arg))
+{
+    self->waits = slow_lane_add(runner_slow_lane(self->options->runner), &self->slow,
+                                self->client_key, fn, self);
+    if (!self->waits)
+        exchange_reply_rate_limited(self, CROWDED_MS);
+}
+
+static void s_prepare(exchange_t *self, bool may_wait)
 {
     operation_caller_t caller = {
         .front = "http",
@@ -107,21 +136,25 @@ static void s_prepare(exchange_t *self, const graphql_request_t *request)
         .request_id = self->request_id,
         .traceparent = exchange_traceparent(self),
         .client = self->client,
+        .may_wait = may_wait,
     };
     buffer_t response = BUFFER_INIT(1024 * 1024);
     operation_verdict_t verdict;
     self->operation =
-        operation_prepare(self->options->runner, request, &caller, &verdict, &response);
+        operation_prepare(self->options->runner, &self->request, &caller, &verdict, &response);
     if (self->operation)
         s_run(self);
+    else if (verdict == OPERATION_LATER)
+        s_wait(self, s_prepare_slowly);
     else
         s_reply(self, verdict, false, (json_slice_t){.data = response.data, .size = response.size});
     buffer_free(&response);
 }
 
 /* The request out of body or query; false after answering why not. */
-static bool s_read(exchange_t *self, graphql_request_t *request)
+static bool s_read(exchange_t *self)
 {
+    graphql_request_t *request = &self->request;
     err_t err = ERR_INIT;
     if (!exchange_is(self, "POST")) {
         graphql_request_from_target(request, self->arena, &self->target, &err);
@@ -157,6 +190,31 @@ static bool s_show_page(exchange_t *self)
     return endpoint_static(self);
 }
 
+/* Who asks, and for what. */
+static void s_handle(exchange_t *self, bool may_wait)
+{
+    if (!s_read(self))
+        return;
+    err_t err = ERR_INIT;
+    err_code_t code =
+        credential_check(self->options->auth, self->memo, self->headers[HEADER_AUTHORIZATION],
+                         self->headers[HEADER_X_API_KEY], &self->identity, &err);
+    int64_t wait_ms = code ? 0 : rate_limits_take_handle(self->options->rates, self->identity);
+    if (code)
+        exchange_refuse_credential(self, &err);
+    else if (wait_ms)
+        exchange_reply_rate_limited(self, wait_ms);
+    else
+        s_prepare(self, may_wait);
+}
+
+static void s_handle_slowly(void *arg)
+{
+    exchange_t *self = arg;
+    self->waits = false;
+    s_handle(self, false);
+}
+
 void endpoint_graphql(exchange_t *self)
 {
     if (exchange_is(self, "OPTIONS")) {
@@ -177,19 +235,8 @@ void endpoint_graphql(exchange_t *self)
     }
     if (!exchange_take_operation(self))
         return;
-    graphql_request_t request = GRAPHQL_REQUEST_INIT;
-    if (!s_read(self, &request))
-        return;
-    err_t err = ERR_INIT;
-    err_code_t code =
-        credential_check(self->options->auth, self->memo, self->headers[HEADER_AUTHORIZATION],
-                         self->headers[HEADER_X_API_KEY], &self->identity, &err);
-    int64_t wait_ms = code ? 0 : rate_limits_take_handle(self->options->rates, self->identity);
-    if (code)
-        exchange_refuse_credential(self, &err);
-    else if (wait_ms)
-        exchange_reply_rate_limited(self, wait_ms);
+    if (self->body.size > LARGE_BODY && runner_slow_lane(self->options->runner))
+        s_wait(self, s_handle_slowly);
     else
-        s_prepare(self, &request);
-    graphql_request_clear(&request);
+        s_handle(self, true);
 }

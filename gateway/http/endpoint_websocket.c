@@ -111,7 +111,7 @@ void endpoint_websocket(exchange_t *self)
         s_refuse(self, status, message);
         return;
     }
-    if (!exchange_take_operation(self))
+    if (!exchange_take_operation(self) || !exchange_may_stay(self))
         return;
     char accept[WEBSOCKET_ACCEPT_SIZE];
     websocket_accept(self->headers[HEADER_SEC_WEBSOCKET_KEY], accept);

@@ -9,7 +9,7 @@
 #include "gateway/http/graphql_error.h"
 #include "gateway/http/server_private.h"
 
-enum { ERROR_MAX = 4096, HEADERS_LISTED_MAX = 2048 };
+enum { ERROR_MAX = 4096, HEADERS_LISTED_MAX = 2048, CROWDED_MS = 1000 };
 
 const char *exchange_header(const exchange_t *self, const char *name)
 {
@@ -126,6 +126,11 @@ struct MHD_Response *exchange_respond(exchange_t *self,
 void exchange_send(exchange_t *self)
 {
     server_count_response(self->server, self->status);
+    exchange_resume(self);
+}
+
+void exchange_resume(exchange_t *self)
+{
     if (!self->suspended)
         return; /* the access handler queues it */
     self->suspended = false;
@@ -243,6 +248,26 @@ bool exchange_take_operation(exchange_t *self)
     if (wait_ms)
         exchange_reply_rate_limited(self, wait_ms);
     return !wait_ms;
+}
+
+void exchange_reply_crowded(exchange_t *self)
+{
+    static const char message[] = "too many connections of this address";
+    buffer_t body = BUFFER_INIT(ERROR_MAX);
+    graphql_error_write(&body, err_code_name(ERR_RATE_LIMITED), message,
+                        (json_slice_t){.data = ""});
+    exchange_reply_later(self, s_error_media(self, MHD_HTTP_TOO_MANY_REQUESTS),
+                         (json_slice_t){.data = body.data, .size = body.size}, CROWDED_MS);
+    buffer_free(&body);
+}
+
+bool exchange_may_stay(exchange_t *self)
+{
+    bool is_counted = self->rate != NULL; /* since it was accepted */
+    if (is_counted || connection_limits_allow(self->options->connections, self->client_key))
+        return true;
+    exchange_reply_crowded(self);
+    return false;
 }
 
 void exchange_refuse_credential(exchange_t *self, const err_t *err)

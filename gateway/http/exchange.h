@@ -64,15 +64,18 @@ struct exchange {
     bool raw_sent;        /* an answer was written past MHD: only closing is left */
     buffer_t body;
     http_accept_t accept;
-    identity_t *identity;   /* or NULL */
-    operation_t *operation; /* under way, or NULL */
-    service_call_t *call;   /* under way, or NULL */
+    identity_t *identity;      /* or NULL */
+    operation_t *operation;    /* under way, or NULL */
+    service_call_t *call;      /* under way, or NULL */
+    graphql_request_t request; /* what is asked for; while that is found out or waits */
+    slow_job_t slow;           /* of it */
+    bool waits;                /* in the slow lane */
     struct MHD_Response *response;
     unsigned status;
     char request_id[REQUEST_ID_MAX + 1];
     char client[CLIENT_ADDRESS_SIZE];
     uint64_t client_key;     /* of it, for rate limits */
-    rate_connection_t *rate; /* of the connection, or NULL */
+    rate_connection_t *rate; /* of the connection, or NULL: it is a proxy's */
     token_memo_t *memo;      /* of the connection, or NULL */
 };
 
@@ -97,6 +100,8 @@ struct MHD_Response *exchange_respond(exchange_t *self,
                                       size_t size,
                                       bool lives_for_ever);
 void exchange_send(exchange_t *self);
+/* If it was put off: libmicrohttpd looks at it again, which finds it answered or detached. */
+void exchange_resume(exchange_t *self);
 
 /* Both at once, for JSON and text that must not be kept by caches. */
 void exchange_reply(exchange_t *self, unsigned status, const char *content_type, json_slice_t body);
@@ -120,6 +125,10 @@ void exchange_reply_later(exchange_t *self,
 void exchange_reply_rate_limited(exchange_t *self, int64_t retry_after_ms);
 /* Takes one operation of what the client may start; false after answering that it may not now. */
 bool exchange_take_operation(exchange_t *self);
+/* May the client have one more connection that stays? False after answering that it may not. */
+bool exchange_may_stay(exchange_t *self);
+/* 429: its address has too many connections. */
+void exchange_reply_crowded(exchange_t *self);
 /* Answers for a credential that does not count (code of credential_check), which costs the client
  * more than an operation. */
 void exchange_refuse_credential(exchange_t *self, const err_t *err);

@@ -18,6 +18,7 @@ struct runner {
     document_cache_t *documents;
     persisted_t *persisted;
     operation_metrics_t *metrics;
+    slow_lane_t *slow_lane; /* or NULL */
     size_t running;
 };
 
@@ -62,6 +63,8 @@ runner_t *runner_new(const runner_options_t *options)
     self->documents = document_cache_new(options->cache_documents, options->cache_bytes);
     self->persisted = persisted_new(&options->persisted);
     self->metrics = operation_metrics_new();
+    if (options->loop)
+        self->slow_lane = slow_lane_new(options->loop);
     return self;
 }
 
@@ -70,6 +73,7 @@ void runner_destroy(runner_t **self_p)
     runner_t *self = *self_p;
     if (!self)
         return;
+    slow_lane_destroy(&self->slow_lane);
     operation_metrics_destroy(&self->metrics);
     persisted_destroy(&self->persisted);
     document_cache_destroy(&self->documents);
@@ -104,6 +108,11 @@ document_cache_counts_t runner_documents(const runner_t *self)
 size_t runner_running(const runner_t *self)
 {
     return self->running;
+}
+
+slow_lane_t *runner_slow_lane(const runner_t *self)
+{
+    return self->slow_lane;
 }
 
 /* ---- the one line and the counts of a request ---- */
@@ -212,9 +221,28 @@ static void s_refuse(buffer_t *response, err_code_t code, const char *message)
     graphql_error_write(response, err_code_name(code), message, (json_slice_t){.data = ""});
 }
 
-/* The document of the request, out of its text or of the hash of it; NULL after refusing. */
+/* The document of that text; NULL after refusing, or if it is not prepared yet and may wait. */
+static gql_document_t *s_document(runner_t *runner,
+                                  const char *text,
+                                  size_t size,
+                                  bool may_wait,
+                                  operation_verdict_t *verdict,
+                                  buffer_t *response)
+{
+    if (!may_wait)
+        return document_cache_get(runner->documents, runner->schema, text, size,
+                                  &runner->options.limits, runner->options.introspection, response);
+    gql_document_t *document = document_cache_find(runner->documents, runner->schema, text, size);
+    if (!document)
+        *verdict = OPERATION_LATER;
+    return document;
+}
+
+/* The document of the request, out of its text or of the hash of it; NULL after refusing, or if it
+ * may wait. */
 static gql_document_t *s_find_document(runner_t *runner,
                                        const graphql_request_t *request,
+                                       bool may_wait,
                                        operation_verdict_t *verdict,
                                        buffer_t *response)
 {
@@ -229,8 +257,7 @@ static gql_document_t *s_find_document(runner_t *runner,
     }
     switch (persisted_resolve(runner->persisted, request, &text, &size, &err)) {
     case ERR_OK:
-        return document_cache_get(runner->documents, runner->schema, text, size,
-                                  &runner->options.limits, runner->options.introspection, response);
+        return s_document(runner, text, size, may_wait, verdict, response);
     case ERR_PERSISTED_QUERY_NOT_FOUND:
     case ERR_PERSISTED_QUERY_NOT_SUPPORTED:
         *verdict = OPERATION_NOT_PERSISTED;
@@ -272,13 +299,21 @@ operation_t *operation_prepare(runner_t *runner,
         graphql_error_write_err(response, &err);
         goto refused;
     }
-    document = s_find_document(runner, request, verdict, response);
+    bool may_wait = caller->may_wait && runner->slow_lane;
+    document = s_find_document(runner, request, may_wait, verdict, response);
+    if (!document && *verdict == OPERATION_LATER)
+        return NULL;
     if (!document)
         goto refused;
     operation = gql_document_operation(document, request->operation_name, &err);
     if (!operation) {
         graphql_error_write_err(response, &err);
         goto refused;
+    }
+    if (may_wait && gql_operation_is_heavy(operation)) {
+        *verdict = OPERATION_LATER;
+        gql_document_unref(&document);
+        return NULL;
     }
     if (!caller->identity && gql_operation_needs_identity(operation)) {
         *verdict = OPERATION_UNAUTHENTICATED;
@@ -416,6 +451,8 @@ static void s_host_flush(void *arg)
 static void s_host_done(void *arg, const buffer_t *response, size_t error_count)
 {
     operation_t *self = arg;
+    if (error_count == 0 && gql_operation_keep_answer(self->operation, response))
+        document_cache_weigh(self->runner->documents, self->document);
     operation_result_t result = {
         .verdict = OPERATION_DONE,
         .ok = error_count == 0,
@@ -433,10 +470,8 @@ static void s_host_fault(void *arg, const gql_call_t *call, const char *what)
 }
 
 /* Makes the execution; false after it was refused and is gone. */
-static bool s_begin(operation_t *self, operation_done_fn done, void *arg)
+static bool s_begin(operation_t *self)
 {
-    self->done = done;
-    self->arg = arg;
     buffer_t response = BUFFER_INIT(RESPONSE_ERRORS_MAX);
     gql_access_t access = access_of(self->identity);
     self->execution = gql_execution_new(self->document, self->operation, self->variables, &access,
@@ -452,7 +487,16 @@ void operation_run(operation_t *self, operation_done_fn done, void *arg)
 {
     static const gql_host_t host = {
         .call = s_host_call, .flush = s_host_flush, .done = s_host_done, .fault = s_host_fault};
-    if (s_begin(self, done, arg))
+    operation_result_t kept = {
+        .verdict = OPERATION_DONE,
+        .ok = true,
+        .response = gql_operation_answer(self->operation),
+    };
+    self->done = done;
+    self->arg = arg;
+    if (kept.response.size > 0)
+        s_finish(self, &kept);
+    else if (s_begin(self))
         gql_execution_start(self->execution, &host, self);
 }
 
@@ -484,7 +528,9 @@ static void s_on_source(void *arg, const service_answer_t *answer)
 
 void operation_open(operation_t *self, json_slice_t resume, operation_done_fn done, void *arg)
 {
-    if (!s_begin(self, done, arg))
+    self->done = done;
+    self->arg = arg;
+    if (!s_begin(self))
         return;
     buffer_t response = BUFFER_INIT(RESPONSE_ERRORS_MAX);
     const gql_call_t *call = gql_execution_source(self->execution, &response);

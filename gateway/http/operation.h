@@ -17,10 +17,12 @@
 #include "gateway/graphql/graphql.h"
 #include "gateway/http/graphql_request.h"
 #include "gateway/http/persisted.h"
+#include "gateway/http/slow_lane.h"
 
 typedef struct runner runner_t;
 
 typedef struct {
+    loop_t *loop; /* NULL: everything is prepared at once */
     services_t *services;
     gql_limits_t limits;
     bool introspection;
@@ -46,6 +48,8 @@ gql_schema_t *runner_schema(const runner_t *self);
 document_cache_counts_t runner_documents(const runner_t *self);
 /* Operations that run now. */
 size_t runner_running(const runner_t *self);
+/* Where operations are prepared that OPERATION_LATER was said of; NULL if there is no loop. */
+slow_lane_t *runner_slow_lane(const runner_t *self);
 
 enum { REQUEST_ID_MAX = 64, TRACEPARENT_MAX = 64 };
 
@@ -56,6 +60,7 @@ typedef struct {
     const char *request_id;  /* at most REQUEST_ID_MAX bytes */
     const char *traceparent; /* or NULL */
     const char *client;      /* address, for the log, or NULL */
+    bool may_wait;           /* what takes long is for the slow lane: OPERATION_LATER */
 } operation_caller_t;
 
 typedef enum {
@@ -64,12 +69,14 @@ typedef enum {
     OPERATION_NOT_PERSISTED,   /* only its hash was named, and is not known */
     OPERATION_UNAUTHENTICATED, /* it needs an identity and has none */
     OPERATION_UNAVAILABLE,     /* there is no schema yet */
+    OPERATION_LATER,           /* nothing was done: prepare it from the slow lane */
 } operation_verdict_t;
 
 typedef struct operation operation_t;
 
 /* Finds or prepares the document and the operation in it. request is borrowed for the call. NULL
- * with *verdict (never OPERATION_DONE) and the whole response appended if it is refused. */
+ * with *verdict (never OPERATION_DONE) and the whole response appended if it is refused; with
+ * OPERATION_LATER, if the caller may wait, nothing is appended and request is to be kept. */
 operation_t *operation_prepare(runner_t *runner,
                                const graphql_request_t *request,
                                const operation_caller_t *caller,

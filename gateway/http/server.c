@@ -45,6 +45,8 @@ typedef struct {
     uint64_t key;                      /* of address */
     rate_connection_t rate;
     token_memo_t memo;
+    bool is_counted; /* among the connections of its address */
+    bool is_over;    /* more of them than the limit: to be told so, and closed */
 } peer_t;
 
 struct http_server {
@@ -53,6 +55,7 @@ struct http_server {
     mhd_loop_t *mhd;
     loop_timer_t *sweep;
     list_t silent;    /* peer_t, oldest first */
+    list_t crowd;     /* the same, of those that are too many */
     list_t exchanges; /* exchange_t, oldest first */
     list_t spare;     /* exchange_t to be used again: their memory is warm */
     size_t spare_count;
@@ -167,6 +170,13 @@ static void *s_on_request_line(void *cls, const char *uri, struct MHD_Connection
     return exchange;
 }
 
+static void s_leave_slow_lane(exchange_t *exchange)
+{
+    if (exchange->waits)
+        slow_lane_remove(runner_slow_lane(exchange->options->runner), &exchange->slow);
+    exchange->waits = false;
+}
+
 static void s_on_completed(void *cls,
                            struct MHD_Connection *connection,
                            void **con_cls,
@@ -181,8 +191,10 @@ static void s_on_completed(void *cls,
     *con_cls = NULL;
     list_remove(&exchange->node);
     self->busy--;
+    s_leave_slow_lane(exchange);
     operation_cancel(&exchange->operation);
     service_call_cancel(&exchange->call);
+    graphql_request_clear(&exchange->request);
     identity_unref(&exchange->identity);
     if (exchange->response)
         MHD_destroy_response(exchange->response);
@@ -207,16 +219,24 @@ static const struct sockaddr *s_socket_address(struct MHD_Connection *connection
     return info ? info->client_addr : NULL;
 }
 
+/* Whose connection it is, by its socket. */
+static void s_name_peer(const http_server_t *self, struct MHD_Connection *connection, peer_t *peer)
+{
+    if (*peer->address)
+        return;
+    client_address(self->options.trusted_proxies, s_socket_address(connection), NULL,
+                   peer->address);
+    peer->key = address_key(peer->address);
+}
+
 static void s_name_client(exchange_t *exchange)
 {
     const trusted_proxies_t *trusted = exchange->options->trusted_proxies;
     const char *forwarded = exchange->headers[HEADER_X_FORWARDED_FOR];
     peer_t *peer = s_peer(exchange->connection);
-    if (peer)
+    if (peer) {
         exchange->memo = &peer->memo;
-    if (peer && !*peer->address) {
-        client_address(trusted, s_socket_address(exchange->connection), NULL, peer->address);
-        peer->key = address_key(peer->address);
+        s_name_peer(exchange->server, exchange->connection, peer);
     }
     bool is_proxys =
         (forwarded || !peer) && client_address(trusted, s_socket_address(exchange->connection),
@@ -336,6 +356,11 @@ static enum MHD_Result s_on_head(exchange_t *exchange, const char *method)
         return s_queue(exchange);
     }
     exchange->accept = http_negotiate(exchange->headers[HEADER_ACCEPT]);
+    const peer_t *peer = s_peer(exchange->connection);
+    if (peer && peer->is_over) {
+        exchange_reply_crowded(exchange);
+        return s_queue(exchange);
+    }
     const char *length = exchange->headers[HEADER_CONTENT_LENGTH];
     unsigned long long size = length ? strtoull(length, NULL, 10) : 0;
     if (size <= exchange->options->max_body_bytes)
@@ -376,7 +401,7 @@ static enum MHD_Result s_on_whole(exchange_t *exchange)
         s_route(exchange);
     if (exchange->response || exchange->detached)
         return s_queue(exchange);
-    if (!exchange->operation && !exchange->call)
+    if (!exchange->operation && !exchange->call && !exchange->waits)
         return MHD_NO; /* no memory for a response */
     exchange->suspended = true;
     MHD_suspend_connection(exchange->connection);
@@ -432,6 +457,19 @@ s_on_accept(void *cls, const struct sockaddr *address, socklen_t address_size)
     return MHD_NO;
 }
 
+/* A connection too many gets an answer to its request, if it comes soon. */
+static void s_admit(http_server_t *self, struct MHD_Connection *connection, peer_t *peer)
+{
+    connection_limits_t *limits = self->options.connections;
+    if (!limits || client_is_proxy(self->options.trusted_proxies, s_socket_address(connection)))
+        return;
+    s_name_peer(self, connection, peer);
+    peer->is_counted = connection_limits_allow(limits, peer->key);
+    peer->is_over = !peer->is_counted;
+    if (peer->is_counted)
+        connection_limits_enter(limits, peer->key);
+}
+
 static void s_on_connection(void *cls,
                             struct MHD_Connection *connection,
                             void **socket_context,
@@ -445,15 +483,18 @@ static void s_on_connection(void *cls,
         if (!peer)
             abort();
         peer->fd = info->connect_fd;
+        s_admit(self, connection, peer);
         peer->accepted_us = clock_mono_us();
         list_init(&peer->node);
-        list_append(&self->silent, &peer->node);
+        list_append(peer->is_over ? &self->crowd : &self->silent, &peer->node);
         *socket_context = peer;
         self->connections++;
     } else {
         peer_t *peer = *socket_context;
         list_remove(&peer->node);
         token_memo_clear(&peer->memo);
+        if (peer->is_counted)
+            connection_limits_leave(self->options.connections, peer->key);
         free(peer);
         *socket_context = NULL;
         self->connections--;
@@ -463,18 +504,24 @@ static void s_on_connection(void *cls,
 
 /* ---- time ---- */
 
-/* Closes connections whose head or body does not come to an end. */
-static void s_on_sweep(void *arg)
+static void s_close_older(list_t *peers, int64_t limit_us)
 {
-    http_server_t *self = arg;
-    int64_t limit_us = clock_mono_us() - (int64_t)self->options.request_timeout_ms * 1000;
-    while (!list_is_empty(&self->silent)) {
-        peer_t *peer = LIST_ITEM(list_first(&self->silent), peer_t, node);
+    while (!list_is_empty(peers)) {
+        peer_t *peer = LIST_ITEM(list_first(peers), peer_t, node);
         if (peer->accepted_us > limit_us)
             break;
         list_remove(&peer->node);
         shutdown(peer->fd, SHUT_RDWR);
     }
+}
+
+/* Closes connections whose head or body does not come to an end. */
+static void s_on_sweep(void *arg)
+{
+    http_server_t *self = arg;
+    int64_t limit_us = clock_mono_us() - (int64_t)self->options.request_timeout_ms * 1000;
+    s_close_older(&self->silent, limit_us);
+    s_close_older(&self->crowd, clock_mono_us() - SWEEP_MS * 1000);
     for (list_node_t *node = self->exchanges.next; node != &self->exchanges; node = node->next) {
         exchange_t *exchange = LIST_ITEM(node, exchange_t, node);
         if (exchange->started_us > limit_us)
@@ -507,6 +554,7 @@ http_server_t *http_server_new(const http_options_t *options, err_t *err)
         abort();
     self->options = *options;
     list_init(&self->silent);
+    list_init(&self->crowd);
     list_init(&self->exchanges);
     list_init(&self->spare);
     uint32_t random;
@@ -516,7 +564,7 @@ http_server_t *http_server_new(const http_options_t *options, err_t *err)
     self->open = metrics_gauge("parley_connections", "Open connections by what is spoken on them.",
                                "dialect=\"http\"");
     self->refused = metrics_counter("parley_connections_refused_total",
-                                    "Connections closed at once because of the limit.", NULL);
+                                    "Connections refused because of a limit.", "by=\"total\"");
     int fd = net_listen(options->listen, options->share_port, SNDBUF_BYTES, err);
     if (fd < 0) {
         free(self);
@@ -568,6 +616,7 @@ static void s_give_up(exchange_t *exchange)
 {
     static const char extensions[] = "{\"outcome\":\"unknown\"}";
     buffer_t body = BUFFER_INIT(4096);
+    s_leave_slow_lane(exchange);
     operation_cancel(&exchange->operation);
     service_call_cancel(&exchange->call);
     graphql_error_write(&body, err_code_name(ERR_UNAVAILABLE), "the gateway is going away",

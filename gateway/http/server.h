@@ -13,6 +13,7 @@
 #include "gateway/auth/auth.h"
 #include "gateway/bus/services.h"
 #include "gateway/http/client_address.h"
+#include "gateway/http/connection_limits.h"
 #include "gateway/http/operation.h"
 #include "gateway/http/origins.h"
 #include "gateway/http/rate_limits.h"
@@ -39,6 +40,7 @@ typedef struct {
     const char *origin;        /* to name in the response head (CORS), or NULL */
     const char *request_id;
     const char *client;
+    uint64_t client_key;
     identity_t *identity; /* or NULL */
 } http_event_stream_t;
 
@@ -72,8 +74,9 @@ typedef struct {
     services_t *services;
     const origins_t *origins;
     const trusted_proxies_t *trusted_proxies;
-    rate_limits_t *rates; /* NULL: no limits */
-    const char *listen;   /* "0.0.0.0:8080" */
+    rate_limits_t *rates;             /* NULL: no limits */
+    connection_limits_t *connections; /* of each client; NULL: no limit */
+    const char *listen;               /* "0.0.0.0:8080" */
     bool share_port;
     size_t max_connections; /* beyond that they are closed at once, and counted */
     size_t max_body_bytes;  /* as sent, and again inflated */

@@ -89,6 +89,7 @@ void realtime_forget(realtime_t *self, conn_t *conn, const char *reason)
     metric_inc(metrics_counter("parley_connections_ended_total",
                                "WebSockets and event streams that ended, by reason.", labels));
     metric_add(s_open_gauge(self, conn->session.dialect), -1);
+    connection_limits_leave(self->options.connections, conn->session.client_key);
     list_remove(&conn->marked);
     list_remove(&conn->all);
     list_append(&self->ended, &conn->all);
@@ -106,9 +107,12 @@ static char *s_dup(const char *text)
     return copy;
 }
 
-static conn_t *s_add(realtime_t *self, int fd, bool is_websocket, const dialect_t *dialect)
+static conn_t *
+s_add(realtime_t *self, int fd, bool is_websocket, const dialect_t *dialect, uint64_t client_key)
 {
     conn_t *conn = conn_new(self, fd, is_websocket, dialect);
+    conn->session.client_key = client_key;
+    connection_limits_enter(self->options.connections, client_key);
     list_append(&self->all, &conn->all);
     self->count++;
     metric_add(s_open_gauge(self, dialect), 1);
@@ -132,12 +136,11 @@ static void s_open_websocket(void *arg,
     realtime_t *self = arg;
     (void)chosen;
     const dialect_t *dialect = dialect_choose(handshake);
-    conn_t *conn = s_add(self, fd, true, dialect ? dialect : &DIALECT_NONE);
+    conn_t *conn = s_add(self, fd, true, dialect ? dialect : &DIALECT_NONE, handshake->client_key);
     session_t *session = &conn->session;
     session->authorization = s_dup(handshake->authorization);
     session->api_key = s_dup(handshake->api_key);
     session_set_names(session, handshake->request_id, handshake->client);
-    session->client_key = handshake->client_key;
     log_debug("WebSocket opened", log_str("connection", session->request_id),
               log_str("dialect", session->dialect->name), log_str("client", session->client),
               LOG_END);
@@ -152,7 +155,7 @@ s_open_event_stream(void *arg, int fd, operation_t **operation_p, const http_eve
     realtime_t *self = arg;
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    conn_t *conn = s_add(self, fd, false, &DIALECT_EVENT_STREAM);
+    conn_t *conn = s_add(self, fd, false, &DIALECT_EVENT_STREAM, stream->client_key);
     session_set_names(&conn->session, stream->request_id, stream->client);
     conn->session.identity = stream->identity ? identity_ref(stream->identity) : NULL;
     conn->session.generation = auth_generation(self->options.auth);

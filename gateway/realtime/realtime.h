@@ -21,8 +21,9 @@ typedef struct {
     runner_t *runner;
     auth_t *auth;
     feed_t *feed;
-    rate_limits_t *rates;       /* NULL: no limits */
-    size_t max_message_bytes;   /* 1 MiB */
+    rate_limits_t *rates;             /* NULL: no limits */
+    connection_limits_t *connections; /* of each client; NULL: no limit */
+    size_t max_message_bytes;         /* 1 MiB */
     size_t max_waiting_bytes;   /* for one connection, before it is closed as too slow; 20 MiB */
     uint32_t max_operations;    /* of one connection at a time; 200 */
     uint32_t max_connections;   /* 0: no limit */

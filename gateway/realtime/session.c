@@ -15,6 +15,14 @@
 
 enum { ERRORS_MAX = 1024 * 1024, RESULT_EXTRA = 2 * SESSION_ID_MAX + 200 };
 
+/* An operation that waits in the slow lane. */
+struct stream_start {
+    slow_job_t job;
+    identity_t *identity; /* under which it runs; or NULL */
+    size_t request_size, resume_size;
+    char text[]; /* the request, as it came; then where to resume */
+};
+
 /* What nearly every connection has has cells; what is larger than they are is malloc's. */
 enum { STREAM_CELL = 128, STREAM_CELL_UUID = 208, NAMES_CELL = 64 };
 
@@ -156,9 +164,8 @@ static bool s_is_same(const session_t *self, const identity_t *identity)
 static void s_replace(session_t *self, identity_t *identity)
 {
     identity_t *old = self->identity;
-    self->has_other_rights |=
-        old && self->count > 0 &&
-        strcmp(identity_rights_key(old), identity_rights_key(identity)) != 0;
+    self->has_other_rights |= old && self->count > 0 &&
+                              strcmp(identity_rights_key(old), identity_rights_key(identity)) != 0;
     self->identity = identity_ref(identity);
     self->generation = auth_generation(self->realtime->options.auth);
     identity_unref(&old);
@@ -249,11 +256,24 @@ static stream_t *s_new(session_t *self, const char *id, size_t id_size)
     return stream;
 }
 
+static void s_free_start(struct stream_start **start_p)
+{
+    struct stream_start *start = *start_p;
+    *start_p = NULL;
+    if (!start)
+        return;
+    identity_unref(&start->identity);
+    free(start);
+}
+
 /* Takes the stream out of its session, ending what runs for it. What is said about it afterwards
  * may end the whole session. */
 static void s_detach(stream_t *stream)
 {
     session_t *self = stream->session;
+    if (stream->start)
+        slow_lane_remove(runner_slow_lane(self->realtime->options.runner), &stream->start->job);
+    s_free_start(&stream->start);
     operation_cancel(&stream->operation);
     if (stream->subscriber)
         metric_add(self->realtime->subscriptions, -1);
@@ -491,6 +511,8 @@ static void s_make_request_id(session_t *self, char out[REQUEST_ID_MAX + 1])
 static operation_t *s_prepare(session_t *self,
                               const graphql_request_t *request,
                               identity_t *identity,
+                              bool may_wait,
+                              operation_verdict_t *verdict,
                               buffer_t *response)
 {
     char request_id[REQUEST_ID_MAX + 1];
@@ -500,9 +522,71 @@ static operation_t *s_prepare(session_t *self,
         .identity = identity,
         .request_id = request_id,
         .client = self->client,
+        .may_wait = may_wait,
     };
+    return operation_prepare(self->realtime->options.runner, request, &caller, verdict, response);
+}
+
+static bool s_is_taken_here(const session_t *self, const operation_t *operation)
+{
+    return !self->dialect->subscriptions_only || operation_kind(operation) == GQL_SUBSCRIPTION;
+}
+
+static const char only_subscriptions[] = "only subscriptions are taken here";
+
+/* In the slow lane it is this client's turn. No message is being read. */
+static void s_on_turn(void *arg)
+{
+    stream_t *stream = arg;
+    session_t *self = stream->session;
+    struct stream_start *start = stream->start;
+    graphql_request_t request;
     operation_verdict_t verdict;
-    return operation_prepare(self->realtime->options.runner, request, &caller, &verdict, response);
+    err_t err = ERR_INIT;
+    buffer_t response = BUFFER_INIT(ERRORS_MAX);
+    operation_t *operation = NULL;
+    stream->start = NULL;
+    arena_reset(self->realtime->arena);
+    if (graphql_request_parse(&request, self->realtime->arena, start->text, start->request_size,
+                              &err) == ERR_OK)
+        operation = s_prepare(self, &request, start->identity, false, &verdict, &response);
+    else
+        graphql_error_write_err(&response, &err); /* no memory: it was read before */
+    graphql_request_clear(&request);
+    if (!operation) {
+        s_fail(stream, (json_slice_t){.data = response.data, .size = response.size});
+    } else if (!s_is_taken_here(self, operation)) {
+        operation_cancel(&operation);
+        s_fail_with(stream, ERR_BAD_USER_INPUT, only_subscriptions);
+    } else {
+        s_run(
+            stream, operation,
+            (json_slice_t){.data = start->text + start->request_size, .size = start->resume_size});
+    }
+    buffer_free(&response);
+    s_free_start(&start);
+}
+
+static void
+s_wait(stream_t *stream, json_slice_t request, identity_t *identity, json_slice_t resume)
+{
+    session_t *self = stream->session;
+    struct stream_start *start = malloc(sizeof *start + request.size + resume.size);
+    if (!start)
+        abort();
+    *start = (struct stream_start){.identity = identity ? identity_ref(identity) : NULL,
+                                   .request_size = request.size,
+                                   .resume_size = resume.size};
+    memcpy(start->text, request.data, request.size);
+    if (resume.size > 0)
+        memcpy(start->text + request.size, resume.data, resume.size);
+    if (slow_lane_add(runner_slow_lane(self->realtime->options.runner), &start->job,
+                      self->client_key, s_on_turn, stream)) {
+        stream->start = start;
+        return;
+    }
+    s_free_start(&start);
+    s_fail_with(stream, ERR_RATE_LIMITED, "too many operations, try again later");
 }
 
 void session_start(session_t *self,
@@ -531,12 +615,15 @@ void session_start(session_t *self,
         return;
     }
     buffer_t response = BUFFER_INIT(ERRORS_MAX);
-    operation_t *operation = s_prepare(self, &request, identity, &response);
-    if (!operation) {
+    operation_verdict_t verdict;
+    operation_t *operation = s_prepare(self, &request, identity, true, &verdict, &response);
+    if (!operation && verdict == OPERATION_LATER) {
+        s_wait(s_new(self, id, id_size), request_text, identity, resume);
+    } else if (!operation) {
         s_refuse_with(self, id, id_size, &response);
-    } else if (self->dialect->subscriptions_only && operation_kind(operation) != GQL_SUBSCRIPTION) {
+    } else if (!s_is_taken_here(self, operation)) {
         operation_cancel(&operation);
-        session_refuse(self, id, id_size, ERR_BAD_USER_INPUT, "only subscriptions are taken here");
+        session_refuse(self, id, id_size, ERR_BAD_USER_INPUT, only_subscriptions);
     } else {
         s_run(s_new(self, id, id_size), operation, resume);
     }

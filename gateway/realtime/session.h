@@ -29,10 +29,11 @@ struct stream {
     list_node_t node;  /* in session->streams */
     list_node_t ready; /* in session->ready: there is something to take */
     session_t *session;
-    operation_t *operation;   /* under way: a query, a mutation, or the question for the stream */
-    subscriber_t *subscriber; /* of a subscription that has its stream */
-    identity_t *identity;     /* under which it subscribed; or NULL */
-    bool active;              /* acknowledged */
+    struct stream_start *start; /* while it waits to be prepared */
+    operation_t *operation;     /* under way: a query, a mutation, or the question for the stream */
+    subscriber_t *subscriber;   /* of a subscription that has its stream */
+    identity_t *identity;       /* under which it subscribed; or NULL */
+    bool active;                /* acknowledged */
     uint16_t prefix_size;
     uint16_t id_size;
     char text[]; /* what is printed before each result, then the id (NUL-terminated) */

@@ -188,7 +188,7 @@ test('a log that nobody reads stops nobody, and says what it lost', async () => 
     await pipeline(1000);
     return (await dropped()) > 0;
   });
-  assert.deepEqual(await post(url, { query: '{ __typename }' }), { data: { __typename: 'Query' } });
+  assert.equal((await post(url, { query: '{ __typename }' })).data.__typename, 'Query');
   gateway.child.stderr.resume();
   await until('the log to tell', () => /"level":"warn"[^\n]*"message":"log lines were dropped[^\n]*"lines":[1-9]/.test(gateway.output));
   await post(url, { query: 'query GoesOn { __typename }' });

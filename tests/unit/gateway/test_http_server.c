@@ -60,6 +60,7 @@ static void s_begin(const char *proxies)
         .origins = s_origins,
         .trusted_proxies = s_proxies,
         .rates = s_world.rates,
+        .connections = s_world.connections,
         .listen = "127.0.0.1:0",
         .max_connections = 10,
         .max_body_bytes = 10000,
@@ -104,9 +105,16 @@ static int s_setup_slow_connections(void **state)
     return s_setup(state);
 }
 
+static int s_setup_two_connections(void **state)
+{
+    s_world.most_connections = 2;
+    return s_setup(state);
+}
+
 static int s_teardown(void **state)
 {
     s_world.limits = (rate_options_t){0};
+    s_world.most_connections = 0;
     (void)state;
     http_server_destroy(&s_server);
     ws_world_end(&s_world);
@@ -568,6 +576,49 @@ static void test_limit_of_connections(void **state)
     s_gives("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200", "alive");
 }
 
+static const char s_upgrade[] =
+    "GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+
+/* A connection too many is told so, or closed if it says nothing; WebSockets count too. */
+static void test_connections_of_an_address(void **state)
+{
+    (void)state;
+    int idle = s_connect(), websocket = s_connect();
+    s_send(websocket, s_upgrade);
+    assert_memory_equal(s_receive(websocket, 1), "HTTP/1.1 101 ", 13);
+    assert_int_equal(realtime_count(s_world.realtime), 1);
+    s_gives("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 429", "\"code\":\"RATE_LIMITED\"");
+    s_gives(s_upgrade, "HTTP/1.1 429", "Retry-After: 1\r\n");
+    int silent = s_connect();
+    ws_world_pump(&s_world);
+    for (int i = 0; i < 3; i++)
+        ws_world_sleep(&s_world, 1);
+    assert_string_equal(s_receive(silent, 0), "<EOF>");
+    close(silent);
+    close(websocket);
+    ws_world_pump(&s_world);
+    s_gives("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 200", "page");
+    close(idle);
+}
+
+/* A request whose document is not known yet is on its way when the server ends. */
+static void test_end_with_requests_that_wait(void **state)
+{
+    (void)state;
+    int fd = s_connect();
+    ws_world_pump(&s_world);
+    static const char request[] = POST(JSON, 19, "{\"query\":\"{hello}\"}");
+    assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    for (int i = 0; i < 100 && !http_server_busy(s_server); i++)
+        uv_run(loop_uv(s_world.loop), UV_RUN_ONCE);
+    assert_int_equal(http_server_busy(s_server), 1);
+    http_server_destroy(&s_server);
+    assert_memory_equal(s_receive(fd, 0), "HTTP/1.1 503 ", 13);
+    assert_int_equal(fake_call_count, 0);
+    close(fd);
+}
+
 #define AS(handle) "Authorization: " handle ":1900000000\r\n"
 #define HELLO_AS(credential) POST(JSON credential, 24, "{\"query\":\"{__typename}\"}")
 
@@ -706,6 +757,8 @@ static void test_end_with_requests_under_way(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, s_setup, s_teardown)
+#define TWO_CONNECTIONS(name)                                                                      \
+    cmocka_unit_test_setup_teardown(name, s_setup_two_connections, s_teardown)
 #define LIMITED(name) cmocka_unit_test_setup_teardown(name, s_setup_limited, s_teardown)
 
 int main(void)
@@ -727,6 +780,8 @@ int main(void)
         TEST(test_what_comes_behind_the_handshake_is_heard),
         TEST(test_event_stream),
         TEST(test_limit_of_connections),
+        TWO_CONNECTIONS(test_connections_of_an_address),
+        TEST(test_end_with_requests_that_wait),
         LIMITED(test_rate_of_a_handle),
         LIMITED(test_rate_of_an_address),
         LIMITED(test_a_wrong_credential_costs_more),

@@ -165,6 +165,32 @@ static void test_complete_cancels_what_runs(void **state)
     s_hears("");
 }
 
+static void s_frame(const char *text)
+{
+    ws_client_frame(&s_client, 0x81, text, strlen(text));
+}
+
+/* What waits to be prepared has an id already, and can be taken back. */
+static void test_complete_stops_what_waits(void **state)
+{
+    (void)state;
+    s_open_initialised();
+    s_frame("{\"id\":\"a\",\"type\":\"subscribe\",\"payload\":{\"query\":\"{hello}\"}}");
+    s_frame("{\"id\":\"a\",\"type\":\"complete\"}");
+    ws_world_pump(&s_world);
+    assert_int_equal(fake_call_count, 0);
+    s_frame("{\"id\":\"b\",\"type\":\"subscribe\",\"payload\":{\"query\":\"{nope}\"}}");
+    s_frame("{\"id\":\"c\",\"type\":\"subscribe\",\"payload\":{\"query\":\"{c:__typename}\"}}");
+    ws_world_pump(&s_world);
+    const char *heard = ws_client_hear(&s_client, &s_world);
+    assert_non_null(strstr(heard, "{\"id\":\"b\",\"type\":\"error\""));
+    assert_non_null(strstr(heard, "\"payload\":{\"data\":{\"c\":\"Query\"}}"));
+    s_frame("{\"id\":\"d\",\"type\":\"subscribe\",\"payload\":{\"query\":\"{d:hello}\"}}");
+    s_frame("{\"id\":\"d\",\"type\":\"subscribe\",\"payload\":{\"query\":\"{e:hello}\"}}");
+    s_hears("C4409:Subscriber for d already exists\nEOF\n");
+    assert_int_equal(fake_call_count, 0);
+}
+
 static void test_a_client_that_leaves_stops_everything(void **state)
 {
     (void)state;
@@ -665,6 +691,7 @@ int main(void)
         TEST(test_subscription),
         TEST(test_several_subscriptions_share_a_send),
         TEST(test_complete_cancels_what_runs),
+        TEST(test_complete_stops_what_waits),
         TEST(test_a_client_that_leaves_stops_everything),
         TEST(test_close_codes),
         TEST(test_an_id_in_use_closes_with_4409),

@@ -30,7 +30,9 @@ void ws_world_begin(ws_world_t *self)
     clock_test_set(s_unix_us, s_mono_us);
     self->loop = loop_new();
     self->auth = auth_new(&(auth_options_t){.api_key = "key"});
-    runner_options_t runner = {.limits = GQL_LIMITS_DEFAULT,
+    self->connections = connection_limits_new(self->most_connections);
+    runner_options_t runner = {.loop = self->loop,
+                               .limits = GQL_LIMITS_DEFAULT,
                                .introspection = true,
                                .call_timeout_ms = 10000,
                                .operation_timeout_ms = 25000,
@@ -46,6 +48,7 @@ void ws_world_begin(ws_world_t *self)
     self->rates = rate_limits_new(&self->limits);
     realtime_options_t realtime = {.loop = self->loop,
                                    .rates = self->rates,
+                                   .connections = self->connections,
                                    .runner = self->runner,
                                    .auth = self->auth,
                                    .max_message_bytes = 10000,
@@ -66,6 +69,7 @@ void ws_world_end(ws_world_t *self)
     assert(!runner_running(self->runner));
     runner_destroy(&self->runner);
     rate_limits_destroy(&self->rates);
+    connection_limits_destroy(&self->connections);
     auth_destroy(&self->auth);
     loop_destroy(&self->loop);
     clock_test_off();

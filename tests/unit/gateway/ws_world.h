@@ -15,6 +15,8 @@ typedef struct {
     realtime_t *realtime;
     rate_options_t limits; /* set before ws_world_begin; all 0: none */
     rate_limits_t *rates;
+    size_t most_connections; /* of one address; set before ws_world_begin; 0: any number */
+    connection_limits_t *connections;
     identity_t *listener; /* whose the event streams are; borrowed, NULL: nobody's */
 } ws_world_t;
 

@@ -1,0 +1,98 @@
+#include "gateway/http/slow_lane.h"
+
+#include <stdlib.h>
+
+#include "common/clock.h"
+#include "common/metrics.h"
+
+enum { QUEUES = 64 }; /* clients share one by chance; the keys are secret */
+
+struct slow_lane {
+    loop_t *loop;
+    list_t queues[QUEUES]; /* slow_job_t, oldest first */
+    size_t turn;           /* the queue that is next */
+    size_t count;
+    bool is_due; /* in the next turn */
+    metric_t *waiting, *refused;
+};
+
+static void s_count(slow_lane_t *self, int change)
+{
+    self->count = change > 0 ? self->count + 1 : self->count - 1;
+    metric_add(self->waiting, change);
+}
+
+/* The next client's first job; there is one. */
+static slow_job_t *s_take(slow_lane_t *self)
+{
+    while (list_is_empty(&self->queues[self->turn]))
+        self->turn = (self->turn + 1) % QUEUES;
+    list_node_t *node = list_first(&self->queues[self->turn]);
+    self->turn = (self->turn + 1) % QUEUES;
+    list_remove(node);
+    s_count(self, -1);
+    return LIST_ITEM(node, slow_job_t, node);
+}
+
+static void s_run(void *arg)
+{
+    slow_lane_t *self = arg;
+    int64_t until_us = clock_mono_us() + SLOW_LANE_SLICE_US;
+    while (self->count > 0) {
+        slow_job_t *job = s_take(self);
+        job->fn(job->arg);
+        if (clock_mono_us() >= until_us)
+            break;
+    }
+    self->is_due = self->count > 0;
+    if (self->is_due)
+        loop_next_turn(self->loop, s_run, self);
+}
+
+slow_lane_t *slow_lane_new(loop_t *loop)
+{
+    slow_lane_t *self = calloc(1, sizeof *self);
+    if (!self)
+        abort();
+    self->loop = loop;
+    for (size_t i = 0; i < QUEUES; i++)
+        list_init(&self->queues[i]);
+    self->waiting = metrics_gauge("parley_slow_lane_waiting",
+                                  "Requests that wait for their document to be prepared.", NULL);
+    self->refused = metrics_counter("parley_slow_lane_refused_total",
+                                    "Requests refused because too many waited for that.", NULL);
+    return self;
+}
+
+void slow_lane_destroy(slow_lane_t **self_p)
+{
+    slow_lane_t *self = *self_p;
+    if (!self)
+        return;
+    *self_p = NULL;
+    loop_defer_cancel(self->loop, s_run, self);
+    free(self);
+}
+
+bool slow_lane_add(
+    slow_lane_t *self, slow_job_t *job, uint64_t client, void (*fn)(void *arg), void *arg)
+{
+    if (self->count >= SLOW_LANE_MAX) {
+        metric_inc(self->refused);
+        return false;
+    }
+    *job = (slow_job_t){.fn = fn, .arg = arg};
+    list_init(&job->node);
+    list_append(&self->queues[client % QUEUES], &job->node);
+    s_count(self, 1);
+    if (!self->is_due)
+        loop_next_turn(self->loop, s_run, self);
+    self->is_due = true;
+    return true;
+}
+
+void slow_lane_remove(slow_lane_t *self, slow_job_t *job)
+{
+    list_remove(&job->node);
+    s_count(self, -1);
+}

@@ -1,0 +1,40 @@
+/* gateway/http/slow_lane.h: work that takes longer than an ordinary request (a document that nobody
+ * has asked for before, introspection): done a little in each turn of the loop, one client after
+ * the other, so that whoever brings much of it waits for himself and nobody else does. Loop thread
+ * only. */
+#ifndef PARLEY_GATEWAY_HTTP_SLOW_LANE_H
+#define PARLEY_GATEWAY_HTTP_SLOW_LANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/list.h"
+#include "common/loop.h"
+
+typedef struct slow_lane slow_lane_t;
+
+/* Part of whoever wants something done; his until it runs or is removed. */
+typedef struct {
+    list_node_t node;
+    void (*fn)(void *arg);
+    void *arg;
+} slow_job_t;
+
+enum {
+    SLOW_LANE_SLICE_US = 2000, /* of each turn; the job that passes it is the last */
+    SLOW_LANE_MAX = 20000,     /* jobs that wait */
+};
+
+/* Never NULL. */
+slow_lane_t *slow_lane_new(loop_t *loop);
+/* No job waits any more. */
+void slow_lane_destroy(slow_lane_t **self_p);
+
+/* fn is called once, from the loop, never from inside. client: a key of common/address_key.h. False
+ * if too many wait: then nothing happens (counted). */
+bool slow_lane_add(
+    slow_lane_t *self, slow_job_t *job, uint64_t client, void (*fn)(void *arg), void *arg);
+/* It waits and is not to run. */
+void slow_lane_remove(slow_lane_t *self, slow_job_t *job);
+
+#endif
