@@ -602,6 +602,23 @@ static void test_connections_of_an_address(void **state)
     close(idle);
 }
 
+/* What introspection says is said again without finding it out, and belongs to its schema. */
+static void test_introspection_is_kept(void **state)
+{
+    (void)state;
+    static const char ask[] = POST(JSON, 47, "{\"query\":\"{__schema{queryType{fields{name}}}}\"}");
+    static const char sdl[] = "type Query { other: Int @public }";
+    s_gives(ask, "HTTP/1.1 200", "{\"fields\":[{\"name\":\"hello\"},{\"name\":\"secret\"}]}");
+    size_t kept = runner_documents(s_world.runner).bytes;
+    s_gives(ask, "HTTP/1.1 200", "{\"fields\":[{\"name\":\"hello\"},{\"name\":\"secret\"}]}");
+    assert_int_equal(runner_documents(s_world.runner).bytes, kept); /* weighed when it was kept */
+    gql_source_t source = {.service = "echo", .sdl = sdl, .size = sizeof sdl - 1};
+    gql_schema_t *schema = gql_schema_build(&source, 1, NULL);
+    runner_set_schema(s_world.runner, schema);
+    gql_schema_unref(&schema);
+    s_gives(ask, "HTTP/1.1 200", "{\"fields\":[{\"name\":\"other\"}]}");
+}
+
 /* A request whose document is not known yet is on its way when the server ends. */
 static void test_end_with_requests_that_wait(void **state)
 {
@@ -781,6 +798,7 @@ int main(void)
         TEST(test_event_stream),
         TEST(test_limit_of_connections),
         TWO_CONNECTIONS(test_connections_of_an_address),
+        TEST(test_introspection_is_kept),
         TEST(test_end_with_requests_that_wait),
         LIMITED(test_rate_of_a_handle),
         LIMITED(test_rate_of_an_address),
