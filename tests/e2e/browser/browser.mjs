@@ -1,5 +1,6 @@
 // A real browser on a real Parley: people with pages of their own, and a record of everything the browser complained about.
 import assert from 'node:assert/strict';
+import { after, afterEach, before } from 'node:test';
 import { chromium } from 'playwright-core';
 import { handle } from '../harness/client.mjs';
 
@@ -14,6 +15,24 @@ export async function systemUnderTest(options) {
   if (url) return { url: url.replace(/\/$/, ''), stop: async () => {} };
   const { startSystem } = await import('../harness/system.mjs');
   return startSystem(options);
+}
+
+// A system and a browser for all tests of a file, given to `take`; what a test opens is closed behind it.
+export function withBrowser(options, take) {
+  let system;
+  let browser;
+  before(async () => {
+    system = await systemUnderTest(options);
+    browser = await Browser.launch(system.url);
+    take({ system, browser });
+  });
+  after(async () => {
+    await browser?.close();
+    await system?.stop();
+  });
+  afterEach(async () => {
+    for (const context of browser.browser.contexts()) await context.close();
+  });
 }
 
 export class Browser {

@@ -1,26 +1,15 @@
 // The chat page in Debian's Chromium: what two people see, and what happens to them when things go wrong.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { create, data, handle, signUp } from '../harness/client.mjs';
-import { Browser, PASSWORD, bodies, composer, isLive, said, say, signUpWith, systemUnderTest } from './browser.mjs';
+import { PASSWORD, bodies, composer, isLive, said, say, signUpWith, withBrowser } from './browser.mjs';
 
 const FAILED_ON_PURPOSE = /Failed to load resource/;
 
 let system;
 let browser;
 let rooms = 0;
-
-before(async () => {
-  system = await systemUnderTest({ gateways: 1, stores: 1 });
-  browser = await Browser.launch(system.url);
-});
-after(async () => {
-  await browser?.close();
-  await system?.stop();
-});
-afterEach(async () => {
-  for (const context of browser.browser.contexts()) await context.close();
-});
+withBrowser({ gateways: 1, stores: 1 }, (ours) => ({ system, browser } = ours));
 
 const newRoom = (name) => `${name}-${process.pid}-${(rooms += 1)}`;
 

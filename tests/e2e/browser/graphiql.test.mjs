@@ -1,23 +1,12 @@
 // GraphiQL at /graphql: loads the schema, runs operations as the person who is signed in on the chat page, breaks no policy.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
+import { test } from 'node:test';
 import { create, signUp } from '../harness/client.mjs';
-import { Browser, systemUnderTest } from './browser.mjs';
+import { withBrowser } from './browser.mjs';
 
 let system;
 let browser;
-
-before(async () => {
-  system = await systemUnderTest({ gateways: 1, stores: 1 });
-  browser = await Browser.launch(system.url);
-});
-after(async () => {
-  await browser?.close();
-  await system?.stop();
-});
-afterEach(async () => {
-  for (const context of browser.browser.contexts()) await context.close();
-});
+withBrowser({ gateways: 1, stores: 1 }, (ours) => ({ system, browser } = ours));
 
 async function open(page) {
   const introspected = page.waitForResponse((response) => response.request().postDataJSON()?.operationName === 'IntrospectionQuery');

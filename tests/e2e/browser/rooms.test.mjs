@@ -1,25 +1,14 @@
 // Private rooms in Debian's Chromium: made, entered by invitation, left, and what the removed sees.
 import assert from 'node:assert/strict';
-import { after, afterEach, before, test } from 'node:test';
-import { Browser, bodies, isLive, said, say, systemUnderTest } from './browser.mjs';
+import { test } from 'node:test';
+import { bodies, isLive, said, say, withBrowser } from './browser.mjs';
 
 const REFUSED_ON_PURPOSE = /Failed to load resource/;
 
 let system;
 let browser;
 let rooms = 0;
-
-before(async () => {
-  system = await systemUnderTest({ gateways: 2, stores: 1 });
-  browser = await Browser.launch(system.url);
-});
-after(async () => {
-  await browser?.close();
-  await system?.stop();
-});
-afterEach(async () => {
-  for (const context of browser.browser.contexts()) await context.close();
-});
+withBrowser({ gateways: 2, stores: 1 }, (ours) => ({ system, browser } = ours));
 
 const look = (page, name) => process.env.PARLEY_SCREENSHOTS && page.screenshot({ path: `${process.env.PARLEY_SCREENSHOTS}/${name}.png` });
 const heading = (page, text) => page.getByRole('heading', { level: 1, name: text, exact: true }).waitFor();

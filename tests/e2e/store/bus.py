@@ -200,6 +200,19 @@ class Postgres:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
+def share_postgres(module):
+    """A module's setUpModule and tearDownModule: its tests share a cluster and a folder, its globals `postgres` and `scratch`."""
+    def set_up():
+        module["scratch"] = tempfile.mkdtemp(prefix="parley-store-test-", dir="/tmp")
+        module["postgres"] = Postgres()
+
+    def tear_down():
+        module["postgres"].remove()
+        shutil.rmtree(module["scratch"], ignore_errors=True)
+
+    return set_up, tear_down
+
+
 def end(process):
     if process.poll() is None:
         process.kill()

@@ -2,21 +2,9 @@
 """The store's side of the bus under attack: strangers, keys that rotate, and a gateway that is known and hostile."""
 import os, random, shutil, socket, subprocess, tempfile, time, unittest
 import zmq
-from bus import CALL, EVENT, HEADER, HEADS, HELLO, REPLAY, Failure, Gateway, NoAnswer, Postgres, Store, record, uuid7
+from bus import CALL, EVENT, HEADER, HEADS, HELLO, REPLAY, Failure, Gateway, NoAnswer, Store, record, share_postgres, uuid7
 
-scratch = None
-postgres = None
-
-
-def setUpModule():
-    global scratch, postgres
-    scratch = tempfile.mkdtemp(prefix="parley-bus-test-", dir="/tmp")
-    postgres = Postgres()
-
-
-def tearDownModule():
-    postgres.remove()
-    shutil.rmtree(scratch, ignore_errors=True)
+setUpModule, tearDownModule = share_postgres(globals())
 
 
 def until(what, condition, timeout_s=10.0):

@@ -1,21 +1,9 @@
 #!/usr/bin/env python3
 """What the store wants of PostgreSQL: few rights, and no alarm when it is restarted on purpose."""
-import json, shutil, tempfile, threading, time, unittest
-from bus import Gateway, Postgres, Store
+import json, tempfile, threading, time, unittest
+from bus import Gateway, Store, share_postgres
 
-scratch = None
-postgres = None
-
-
-def setUpModule():
-    global scratch, postgres
-    scratch = tempfile.mkdtemp(prefix="parley-database-test-", dir="/tmp")
-    postgres = Postgres()
-
-
-def tearDownModule():
-    postgres.remove()
-    shutil.rmtree(scratch, ignore_errors=True)
+setUpModule, tearDownModule = share_postgres(globals())
 
 
 class Rights(unittest.TestCase):

@@ -9,12 +9,7 @@ from test_store import WithStore, base64url, unbase64url
 CLOSED = ("FORBIDDEN", "the room is closed to you", {})
 
 
-def setUpModule():
-    test_store.setUpModule()
-
-
-def tearDownModule():
-    test_store.tearDownModule()
+setUpModule, tearDownModule = test_store.setUpModule, test_store.tearDownModule
 
 
 def identity(handle, sub, provider="user-pool"):

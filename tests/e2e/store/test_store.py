@@ -8,15 +8,7 @@ import zmq
 from bus import *
 
 
-def setUpModule():
-    global postgres, scratch
-    scratch = tempfile.mkdtemp(prefix="parley-store-", dir="/tmp")
-    postgres = Postgres()
-
-
-def tearDownModule():
-    postgres.remove()
-    shutil.rmtree(scratch, ignore_errors=True)
+setUpModule, tearDownModule = share_postgres(globals())
 
 
 def let_rooms_be_guarded(rooms):
