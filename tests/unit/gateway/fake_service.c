@@ -11,6 +11,27 @@
 
 static zframe_t *s_gateway; /* routing id of the last caller; one service at a time sends by it */
 
+void fake_place_make(fake_place_t *self)
+{
+    snprintf(self->folder, sizeof self->folder, "/tmp/parley-bus-XXXXXX");
+    if (mkdtemp(self->folder) == NULL)
+        abort();
+    for (int i = 0; i < 2; i++) {
+        snprintf(self->calls[i], sizeof self->calls[i], "ipc://%s/c%d", self->folder, i);
+        snprintf(self->events[i], sizeof self->events[i], "ipc://%s/e%d", self->folder, i);
+    }
+}
+
+void fake_place_remove(const fake_place_t *self)
+{
+    char path[96];
+    for (int i = 0; i < 4; i++) {
+        snprintf(path, sizeof path, "%s/%c%d", self->folder, "ce"[i % 2], i / 2);
+        unlink(path);
+    }
+    rmdir(self->folder);
+}
+
 int fake_service_port(void)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};

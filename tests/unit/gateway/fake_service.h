@@ -50,6 +50,14 @@ void fake_service_open(fake_service_t *self,
                        const char *events_endpoint,
                        const bus_security_t *security);
 void fake_service_close(fake_service_t *self);
+/* A folder with endpoints for up to two services. */
+typedef struct {
+    char folder[64];
+    char calls[2][96], events[2][96];
+} fake_place_t;
+
+void fake_place_make(fake_place_t *self);
+void fake_place_remove(const fake_place_t *self);
 /* A port that nobody listens on, on any address. */
 int fake_service_port(void);
 /* Publishes one EVENT with this body. */

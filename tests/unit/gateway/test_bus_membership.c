@@ -20,7 +20,7 @@ typedef struct {
     loop_t *loop;
     services_t *services;
     fake_service_t service;
-    char folder[64], calls[96], events[96];
+    fake_place_t place;
     bool refuses;
     const char *wanted; /* a state */
 } fixture_t;
@@ -41,19 +41,16 @@ static int s_setup(void **state)
     fixture_t *self = calloc(1, sizeof *self);
     *state = self;
     self->loop = loop_new();
-    snprintf(self->folder, sizeof self->folder, "/tmp/parley-bus-XXXXXX");
-    assert_non_null(mkdtemp(self->folder));
-    snprintf(self->calls, sizeof self->calls, "ipc://%s/c", self->folder);
-    snprintf(self->events, sizeof self->events, "ipc://%s/e", self->folder);
+    fake_place_make(&self->place);
     self->service = (fake_service_t){.name = "store",
                                      .sdl = "type Query { a: Int }",
                                      .incarnation = "a",
                                      .epoch = "00c0ffee00c0ffee",
                                      .is_ready = true,
-                                     .events = self->events};
+                                     .events = self->place.events[0]};
     char list[128];
     err_t err = ERR_INIT;
-    snprintf(list, sizeof list, "store=%s", self->calls);
+    snprintf(list, sizeof list, "store=%s", self->place.calls[0]);
     services_options_t options = {.loop = self->loop,
                                   .list = list,
                                   .gateway_id = "gw",
@@ -66,22 +63,18 @@ static int s_setup(void **state)
 
 static void s_open(fixture_t *self)
 {
-    fake_service_open(&self->service, self->loop, self->calls, self->events, NULL);
+    fake_service_open(&self->service, self->loop, self->place.calls[0], self->place.events[0],
+                      NULL);
 }
 
 static int s_teardown(void **state)
 {
     fixture_t *self = *state;
-    char path[128];
     services_destroy(&self->services);
     if (self->service.router != NULL)
         fake_service_close(&self->service);
     loop_destroy(&self->loop);
-    snprintf(path, sizeof path, "%s/c", self->folder);
-    unlink(path);
-    snprintf(path, sizeof path, "%s/e", self->folder);
-    unlink(path);
-    rmdir(self->folder);
+    fake_place_remove(&self->place);
     free(self);
     return 0;
 }
@@ -89,8 +82,8 @@ static int s_teardown(void **state)
 static int64_t s_gauge(const fixture_t *self, const char *state)
 {
     char labels[256];
-    snprintf(labels, sizeof labels, "service=\"store\",endpoint=\"%s\",state=\"%s\"", self->calls,
-             state);
+    snprintf(labels, sizeof labels, "service=\"store\",endpoint=\"%s\",state=\"%s\"",
+             self->place.calls[0], state);
     return metric_value(metrics_gauge("parley_bus_instance_state", "", labels));
 }
 

@@ -21,8 +21,7 @@ typedef struct {
     loop_t *loop;
     services_t *services;
     fake_service_t a, b;
-    char folder[64];
-    char a_calls[96], a_events[96], b_calls[96], b_events[96];
+    fake_place_t place;
     /* What was told. */
     size_t changes, events, ups, downs;
     service_event_t last_event;
@@ -98,33 +97,28 @@ static int s_setup(void **state)
     fixture_t *self = calloc(1, sizeof *self);
     *state = self;
     self->loop = loop_new();
-    snprintf(self->folder, sizeof self->folder, "/tmp/parley-bus-XXXXXX");
-    assert_non_null(mkdtemp(self->folder));
-    snprintf(self->a_calls, sizeof self->a_calls, "ipc://%s/a", self->folder);
-    snprintf(self->a_events, sizeof self->a_events, "ipc://%s/ae", self->folder);
-    snprintf(self->b_calls, sizeof self->b_calls, "ipc://%s/b", self->folder);
-    snprintf(self->b_events, sizeof self->b_events, "ipc://%s/be", self->folder);
+    fake_place_make(&self->place);
     self->a = (fake_service_t){.name = "store",
                                .sdl = SDL,
                                .incarnation = "a1",
                                .epoch = EPOCH,
                                .is_ready = true,
-                               .events = self->a_events,
+                               .events = self->place.events[0],
                                .more = ",\"idempotent\":[\"Mutation.again\"]"};
     self->b = self->a;
     self->b.incarnation = "b1";
-    self->b.events = self->b_events;
+    self->b.events = self->place.events[1];
     return 0;
 }
 
 static void s_open_a(fixture_t *self)
 {
-    fake_service_open(&self->a, self->loop, self->a_calls, self->a_events, NULL);
+    fake_service_open(&self->a, self->loop, self->place.calls[0], self->place.events[0], NULL);
 }
 
 static void s_open_b(fixture_t *self)
 {
-    fake_service_open(&self->b, self->loop, self->b_calls, self->b_events, NULL);
+    fake_service_open(&self->b, self->loop, self->place.calls[1], self->place.events[1], NULL);
 }
 
 static int s_teardown(void **state)
@@ -136,13 +130,7 @@ static int s_teardown(void **state)
     if (self->b.router != NULL)
         fake_service_close(&self->b);
     loop_destroy(&self->loop);
-    char path[128];
-    static const char *const names[] = {"a", "ae", "b", "be"};
-    for (int i = 0; i < 4; i++) {
-        snprintf(path, sizeof path, "%s/%s", self->folder, names[i]);
-        unlink(path);
-    }
-    rmdir(self->folder);
+    fake_place_remove(&self->place);
     free(self);
     return 0;
 }
@@ -168,8 +156,8 @@ static void s_start_with(fixture_t *self, const char *list, uint32_t max_in_flig
 static void s_start(fixture_t *self, bool two)
 {
     char list[256];
-    snprintf(list, sizeof list, two ? "store=%s,store=%s" : "store=%s", self->a_calls,
-             self->b_calls);
+    snprintf(list, sizeof list, two ? "store=%s,store=%s" : "store=%s", self->place.calls[0],
+             self->place.calls[1]);
     s_start_with(self, list, 0);
 }
 
@@ -348,7 +336,7 @@ static void s_test_ceiling(void **state)
     char list[256];
     self->a.is_silent = true;
     s_open_a(self);
-    snprintf(list, sizeof list, "store=%s", self->a_calls);
+    snprintf(list, sizeof list, "store=%s", self->place.calls[0]);
     s_start_with(self, list, 2);
     assert_true(turn_until(self->loop, s_has_one_up, self, 2000));
     service_call_t *calls[3];
@@ -759,7 +747,7 @@ static int s_open_tcp(fixture_t *self, const bus_security_t *security)
     int port = fake_service_port(), events_port = fake_service_port();
     snprintf(calls, sizeof calls, "tcp://127.0.0.1:%d", port);
     snprintf(events, sizeof events, "tcp://127.0.0.1:%d", events_port);
-    snprintf(self->a_events, sizeof self->a_events, "tcp://*:%d", events_port);
+    snprintf(self->place.events[0], sizeof self->place.events[0], "tcp://*:%d", events_port);
     fake_service_open(&self->a, self->loop, calls, events, security);
     return port;
 }
@@ -786,7 +774,7 @@ static void s_test_curve(void **state)
     result_t result;
     err_t err = ERR_INIT;
     char keys[96], path[160], command[200];
-    snprintf(keys, sizeof keys, "%s-keys", self->folder);
+    snprintf(keys, sizeof keys, "%s-keys", self->place.folder);
     assert_int_equal(bus_keygen(keys, &err), ERR_OK);
     snprintf(path, sizeof path, "%s/store", keys);
     bus_security_t store = {.keys_dir = path, .own = "store"};

@@ -145,14 +145,13 @@ typedef struct {
     services_t *services;
     feed_t *feed;
     fake_service_t instances[2];
-    char folder[64];
-    char calls[2][96], events[2][96];
+    fake_place_t place;
 } fixture_t;
 
 static void s_open(fixture_t *self, int instance)
 {
-    fake_service_open(&self->instances[instance], self->loop, self->calls[instance],
-                      self->events[instance], NULL);
+    fake_service_open(&self->instances[instance], self->loop, self->place.calls[instance],
+                      self->place.events[instance], NULL);
 }
 
 /* Commits an event; instance publishes it, -1: nobody. */
@@ -238,23 +237,20 @@ static int s_setup(void **state)
     memset(s_heads, 0, sizeof s_heads);
     s_replays = s_heads_asked = 0;
     self->loop = loop_new();
-    snprintf(self->folder, sizeof self->folder, "/tmp/parley-feed-XXXXXX");
-    assert_non_null(mkdtemp(self->folder));
+    fake_place_make(&self->place);
     for (int i = 0; i < 2; i++) {
-        snprintf(self->calls[i], sizeof self->calls[i], "ipc://%s/c%d", self->folder, i);
-        snprintf(self->events[i], sizeof self->events[i], "ipc://%s/e%d", self->folder, i);
         self->instances[i] = (fake_service_t){.name = "store",
                                               .sdl = "type Query { a: Int }",
                                               .incarnation = i == 0 ? "a1" : "b1",
                                               .epoch = EPOCH,
                                               .is_ready = true,
-                                              .events = self->events[i],
+                                              .events = self->place.events[i],
                                               .answers_heads = true,
                                               .head_of = s_head_of,
                                               .on_call = s_on_call};
         s_open(self, i);
     }
-    snprintf(list, sizeof list, "store=%s,store=%s", self->calls[0], self->calls[1]);
+    snprintf(list, sizeof list, "store=%s,store=%s", self->place.calls[0], self->place.calls[1]);
     services_options_t options = {.loop = self->loop, .list = list, .gateway_id = "gw"};
     self->services = services_new(&options, &err);
     self->feed = feed_new(self->loop, self->services, NULL);
@@ -264,18 +260,13 @@ static int s_setup(void **state)
 static int s_teardown(void **state)
 {
     fixture_t *self = *state;
-    char path[160];
     feed_destroy(&self->feed);
     services_destroy(&self->services);
     for (int i = 0; i < 2; i++) {
         if (self->instances[i].router != NULL)
             fake_service_close(&self->instances[i]);
-        snprintf(path, sizeof path, "%s/c%d", self->folder, i);
-        unlink(path);
-        snprintf(path, sizeof path, "%s/e%d", self->folder, i);
-        unlink(path);
     }
-    rmdir(self->folder);
+    fake_place_remove(&self->place);
     loop_destroy(&self->loop);
     free(self);
     return 0;
