@@ -172,6 +172,12 @@ static void s_acknowledge(client_t *self)
     self->load->acknowledged++;
 }
 
+static void s_strange(client_t *self, const char *text, size_t size)
+{
+    if (self->load->tally.strange++ == 0)
+        fprintf(stderr, "wsload: strange: %.*s\n", (int)(size < 500 ? size : 500), text);
+}
+
 /* All events of a frame; returns how many. The next one in order is mostly known by its bytes. */
 static int s_on_events(client_t *self, const char *text, size_t size, int64_t now_us)
 {
@@ -187,8 +193,10 @@ static int s_on_events(client_t *self, const char *text, size_t size, int64_t no
         s_on_event(self, &event, now_us);
         count++;
     }
-    if (count == 1)
-        copies_keep(copies, &event, text, size);
+    /* NATS puts into a frame what it has, not an event */
+    if (count == 1 && self->load->dialect != DIALECT_NATS &&
+        !copies_keep(copies, &event, text, size))
+        s_strange(self, text, size); /* another subscriber got it in other bytes */
     return count;
 }
 
@@ -207,8 +215,7 @@ static void s_on_text(client_t *self, const char *text, size_t size, int64_t now
     } else if (memmem(text, size, "\"ping\"", 6) != NULL) {
         s_send_frame(self, "{\"type\":\"pong\"}");
     } else {
-        if (self->load->tally.strange++ == 0)
-            fprintf(stderr, "wsload: %.*s\n", (int)(size < 300 ? size : 300), text);
+        s_strange(self, text, size);
     }
 }
 

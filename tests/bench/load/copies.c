@@ -26,20 +26,26 @@ copies_t *copies_new(size_t count)
     return self;
 }
 
+static bool s_is_same(const copy_t *self, const char *text, size_t size)
+{
+    return self->size == size && memcmp(self->text, text, size) == 0;
+}
+
 const event_t *copies_match(const copies_t *self, uint64_t number, const char *text, size_t size)
 {
     const copy_t *copy = &self->at[number & self->mask];
-    bool is_it =
-        copy->event.number == number && copy->size == size && memcmp(copy->text, text, size) == 0;
-    return is_it ? &copy->event : NULL;
+    return copy->event.number == number && s_is_same(copy, text, size) ? &copy->event : NULL;
 }
 
-void copies_keep(copies_t *self, const event_t *event, const char *text, size_t size)
+bool copies_keep(copies_t *self, const event_t *event, const char *text, size_t size)
 {
     copy_t *copy = &self->at[event->number & self->mask];
     if (size > FRAME_SIZE)
-        return;
+        return true;
+    if (copy->size > 0 && copy->event.number == event->number)
+        return s_is_same(copy, text, size);
     copy->event = *event;
     copy->size = size;
     memcpy(copy->text, text, size);
+    return true;
 }

@@ -5,6 +5,7 @@
 #ifndef PARLEY_BENCH_COPIES_H
 #define PARLEY_BENCH_COPIES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +19,8 @@ copies_t *copies_new(size_t count);
  * if not, or if it is not known. */
 const event_t *copies_match(const copies_t *self, uint64_t number, const char *text, size_t size);
 /* The frame text, which is borrowed, is this event and nothing else. One that is too large for a
- * place here is not kept. */
-void copies_keep(copies_t *self, const event_t *event, const char *text, size_t size);
+ * place here is not kept. Returns false, and keeps what it has, if that is the same event in other
+ * bytes. */
+bool copies_keep(copies_t *self, const event_t *event, const char *text, size_t size);
 
 #endif

@@ -24,8 +24,9 @@ void tally_print(const tally_times_t *self, const char *name, FILE *out);
 typedef struct {
     uint64_t posted, answered, refused; /* of posts */
     uint64_t deliveries;
-    uint64_t disordered;   /* events whose number is not the last one's successor */
-    uint64_t strange;      /* frames that are no event and no part of the protocol */
+    uint64_t disordered; /* events whose number is not the last one's successor */
+    uint64_t
+        strange; /* frames that are no event and no part of the protocol, or not what others got */
     tally_times_t posting; /* post to its answer */
     tally_times_t sent;    /* post to delivery */
     tally_times_t created; /* createdAt to delivery; wall clock, ms */
