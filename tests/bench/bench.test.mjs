@@ -83,6 +83,11 @@ describe('the load generator', { concurrency: true }, () => {
     assert.deepEqual([result.missing, result.disordered], [0, 3], JSON.stringify(result));
   });
 
+  it('sees an event that one got in other bytes than the rest', async () => {
+    const result = await measured(at(10, (socket, body) => socket.send(body.replace('as people write', 'as nobody wrote'))));
+    assert.deepEqual([result.missing, result.disordered, result.strange], [0, 0, SUBSCRIBERS - 1], JSON.stringify(result));
+  });
+
   it('sees a frame that is no event', async () => {
     const result = await measured(at(10, (socket) => socket.send('{"type":"error"}')));
     assert.deepEqual([result.missing, result.strange], [1, 1], JSON.stringify(result));

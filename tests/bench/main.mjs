@@ -89,7 +89,7 @@ function describe() {
   };
   return {
     date: new Date().toISOString().slice(0, 10),
-    machine: { cpu: os.cpus()[0].model, cores: os.cpus().length, memoryGb: Math.round(os.totalmem() / 2 ** 30), kernel: os.release(), load: os.loadavg()[0] },
+    machine: { cpu: os.cpus()[0].model, cores: os.cpus().length, memoryGb: Math.round(os.totalmem() / 2 ** 30), kernel: os.release().split('-')[0], load: os.loadavg()[0] },
     versions,
     postgres: POSTGRES_CONF.trim().split('\n'),
     payload: 'messages of about 50 bytes, events of about 330; loopback, load generators on the same cores',

@@ -32,6 +32,10 @@ class Figures {
   }
 }
 
+// The figure is the load generator's then, and the system might do more.
+const mark = ({ loadBound, rounds }) => (loadBound > rounds / 2 ? ' †' : '');
+const DAGGER = '† The load generator was at its limit: the server might do more.';
+
 const MERCURIUS = ['mercurius', 'mercurius, cluster of 2'];
 const REQUEST_COLUMNS = [['Parley', 'parley'], ['mercurius', ...MERCURIUS], ['Apollo Server', '@apollo/server'], ['graphql-yoga', 'graphql-yoga'], ['PostGraphile', 'postgraphile'], ['yardstick', 'bare libmicrohttpd', 'pgbench, 16 clients', 'pgbench, 64 clients']];
 const REQUEST_ROWS = [
@@ -43,7 +47,7 @@ const REQUEST_ROWS = [
 ];
 
 function requestTable(figures) {
-  const cell = (system) => (system ? `${short(system.perSecond)}${Number.isFinite(system.cpuUs) ? ` · ${short(system.cpuUs)} µs` : ''}` : '');
+  const cell = (system) => (system ? `${short(system.perSecond)}${mark(system)}${Number.isFinite(system.cpuUs) ? ` · ${short(system.cpuUs)} µs` : ''}` : '');
   const rows = REQUEST_ROWS.map(([text, workload, key]) => [text, ...REQUEST_COLUMNS.map(([, ...names]) => cell(figures.best(workload, key, names, 'perSecond')))]);
   return table([['requests/s · CPU µs each', ...REQUEST_COLUMNS.map(([head]) => head)], ...rows]);
 }
@@ -60,7 +64,7 @@ const PUSH_ROWS = [
 ];
 
 function pushTable(figures) {
-  const rows = PUSH_ROWS.map(([text, workload, key, figure]) => [text, ...PUSH_COLUMNS.map(([, ...names]) => figures.best(workload, key, names, figure)).map((system) => (system ? short(system[figure]) : ''))]);
+  const rows = PUSH_ROWS.map(([text, workload, key, figure]) => [text, ...PUSH_COLUMNS.map(([, ...names]) => figures.best(workload, key, names, figure)).map((system) => (system ? `${short(system[figure])}${figure === 'perSecond' ? mark(system) : ''}` : ''))]);
   return table([['', ...PUSH_COLUMNS.map(([head]) => head)], ...rows]);
 }
 
@@ -71,6 +75,9 @@ function otherTable(figures) {
   const back = figures.systems('w8', 'back').parley;
   const { store, gateway } = figures.systems('startup', 'startup');
   const single = figures.systems('w3', 'one').parley;
+  const typename = figures.systems('w1', 'typename');
+  add('`{ __typename }` without a token, requests/s · CPU µs', typename['parley, no token']?.perSecond, typename['parley, no token']?.cpuUs);
+  add('`{ __typename }` with a token and a log line a request, as it is by default, requests/s · CPU µs', typename['parley, a log line a request']?.perSecond, typename['parley, a log line a request']?.cpuUs);
   add('`createMessage` on one connection, p50 · p99 ms', single?.p50Ms, single?.p99Ms);
   add('2,000 posts/s into 500 rooms of 20 over two gateways, commit to socket, p50 · p99 ms', rush?.createdP50Ms, rush?.createdP99Ms);
   add('10,000 subscribers of 10 rooms come back, 100 messages behind: s until all have caught up · queries', back?.slowestS, back?.mostQueries);
@@ -92,7 +99,7 @@ function pictures(plots) {
 }
 
 function missed(report) {
-  const all = Object.entries(report.workloads).flatMap(([workload, { verdicts }]) => verdicts.map((verdict) => ({ workload, ...verdict })));
+  const all = Object.entries(report.workloads).sort(([a], [b]) => a.localeCompare(b)).flatMap(([workload, { verdicts }]) => verdicts.map((verdict) => ({ workload, ...verdict })));
   const targets = all.filter(({ verdict }) => verdict !== 'reached');
   if (targets.length === 0) return 'All that it was to reach, it reached.';
   const lines = targets.map(({ workload, text, value }) => `- ${workload.toUpperCase()}: ${text}; ${value === undefined ? 'not measured' : `it is ${sayValue(value)}`}`);
@@ -103,17 +110,20 @@ function speed(report, plots) {
   const figures = new Figures(report);
   const { machine, versions, date, rounds, roundSeconds } = report;
   const peers = ['PostgreSQL', 'node', 'mercurius', '@apollo/server', 'graphql-yoga', 'postgraphile', 'graphql-ws', 'nchan', 'nats-server'].filter((name) => versions[name]).map((name) => `${name} ${versions[name]}`);
+  const [requests, pushes] = [requestTable(figures), pushTable(figures)];
+  const stolen = Math.max(...Object.values(report.workloads).map(({ stolenPercent }) => stolenPercent));
+  const others = stolen >= 2 ? ` Other guests of the host took up to ${Math.round(stolen)}% of the CPU meanwhile.` : '';
   return `Measured on ${date} by \`tests/bench/run\` (${versions.parley}) on ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGb} GB, Linux ${machine.kernel}, with the load generators and PostgreSQL
 on the same cores: medians of ${rounds} rounds of ${roundSeconds} s, the systems in turn. CPU is that of all server processes of a system, without PostgreSQL. The same database
-settings (\`synchronous_commit=on\`), schema and data for all; ${peers.join(', ')}.
+settings (\`synchronous_commit=on\`), schema and data for all; ${peers.join(', ')}.${others}
 
-${requestTable(figures)}
+${requests}
 
 mercurius: one process or a cluster of two, whichever did better. Yardstick: the smallest server on the same HTTP library; pgbench with one row a transaction.
 
-${pushTable(figures)}
+${pushes}
 
-nchan, nats-server and the \`send\` loop keep messages in memory; the others store each in PostgreSQL first.
+nchan, nats-server and the \`send\` loop keep messages in memory; the others store each in PostgreSQL first.${`${requests}${pushes}`.includes('†') ? ` ${DAGGER}` : ''}
 
 ${pictures(plots)}
 
@@ -122,15 +132,11 @@ ${otherTable(figures)}
 ${missed(report)}`;
 }
 
-function reach(report) {
+function modelText(report) {
   const { gateways, stores, subscribers, rooms } = SYSTEM;
   const { spread, needs, limits, gatewayMb, storeMb, idleCores, takeOverS } = model(report);
   const rows = needs.map((need) => [count(need.posts), count(need.deliveries), short(need.eachGateway), short(need.eachStore), short(need.postgres), short(need.busMbit), short(need.outMbit), short(need.walMb)]);
-  return `What one and two of each do on the measured machine, whose two cores the load generators share:
-
-${scaleTable(new Figures(report))}
-
-And a model (\`node tests/bench/model.mjs\` prints its assumptions): ${gateways} gateways and ${stores} stores, each a core of the measured kind, for ${count(subscribers)} subscribers
+  return `And a model (\`node tests/bench/model.mjs\` prints its assumptions): ${gateways} gateways and ${stores} stores, each a core of the measured kind, for ${count(subscribers)} subscribers
 of ${count(rooms)} rooms, from the measured costs. A room's ${subscribers / rooms} subscribers are on ${short(spread)} gateways. A gateway needs ${short(gatewayMb)} MB, a store ${short(storeMb)} MB for
 subscriptions; idle subscribers cost ${short(idleCores)} cores in all and no query. When a gateway dies, each of the others pays ${short(takeOverS)} s of CPU to take over its subscribers.
 
@@ -139,6 +145,15 @@ ${table([['posts/s', 'deliveries/s', 'cores: each gateway', 'each store', 'Postg
 ${table([['the first to end', 'at posts/s', 'what takes over there'], ...limits.map(({ part, posts, then }) => [part, short(posts), then])])}
 
 Pages of active rooms come from the stores' memory; for those of quiet rooms PostgreSQL's read replicas take over, at the price of reading what was true a moment ago.`;
+}
+
+function reach(report) {
+  const text = `What one and two of each do on the measured machine, whose ${report.machine.cores} cores the load generators share:\n\n${scaleTable(new Figures(report))}\n\n`;
+  try {
+    return `${text}${modelText(report)}`;
+  } catch (error) {
+    return `${text}No model: ${error.message}.`;
+  }
 }
 
 const begin = (name) => `<!-- figures: ${name} (tests/bench/readme.mjs writes what follows) -->`;

@@ -1,12 +1,9 @@
 // The load generators: wrk for HTTP, bench_wsload for subscriptions, pgbench for the database alone.
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
 import readline from 'node:readline';
-import { promisify } from 'node:util';
 import { cpu } from './proc.mjs';
-
-const run = promisify(execFile);
 
 const DONE = `
 done = function(summary, latency)
@@ -33,36 +30,42 @@ export function wrkScript(dir, name, requests, headers = {}) {
   return file;
 }
 
-// Runs wrk and gives { requests, perSecond, p50Ms, p99Ms, p999Ms, loadCores }.
-export async function wrk(url, script, { connections, seconds }) {
-  const child = spawn('wrk', ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '--timeout', '10s', '-s', script, url], { stdio: ['ignore', 'pipe', 'pipe'] });
+// Runs a load generator to its end: what it wrote, and how many cores it used.
+async function load(command, args) {
+  const child = spawn(command, args, { cwd: '/', stdio: ['ignore', 'pipe', 'pipe'] });
   const first = cpu([child.pid]);
   let last = first;
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));
   child.stderr.on('data', (chunk) => (output += chunk));
-  // wrk's own CPU must be read while it lives
+  // its CPU must be read while it lives
   const timer = setInterval(() => {
     const now = cpu([child.pid]);
     if (now.byThread.size > 0) last = now;
   }, 100);
   await new Promise((resolve) => child.on('close', resolve));
   clearInterval(timer);
+  return { output, loadCores: last === first ? 0 : last.since(first).cores };
+}
+
+// Runs wrk and gives { requests, perSecond, p50Ms, p99Ms, p999Ms, loadCores }.
+export async function wrk(url, script, { connections, seconds }) {
+  const { output, loadCores } = await load('wrk', ['-t', '1', '-c', String(connections), '-d', `${seconds}s`, '--timeout', '10s', '-s', script, url]);
   const match = /RESULT (\{.*\})/.exec(output);
   if (!match) throw new Error(`wrk: ${output}`);
   const { us, errors, ...result } = JSON.parse(match[1]);
   if (errors > 0) throw new Error(`wrk: ${errors} errors at ${url}\n${output}`);
-  return { ...result, perSecond: result.requests / (us * 1e-6), loadCores: last === first ? 0 : last.since(first).cores };
+  return { ...result, perSecond: result.requests / (us * 1e-6), loadCores };
 }
 
+// One thread; what it measures of latency is a mean, which is not asked for.
 export async function pgbench(postgres, dir, text, { clients, seconds }) {
   const file = path.join(dir, 'pgbench.sql');
   fs.writeFileSync(file, text);
-  const args = ['-n', '-M', 'prepared', '-c', String(clients), '-j', '1', '-T', String(seconds), '-f', file, '-h', postgres.dir, '-U', 'parley', 'postgres'];
-  const { stdout, stderr } = await run('pgbench', args, { cwd: '/' });
-  const requests = Number(/actually processed: (\d+)/.exec(stdout)?.[1]);
-  if (!(requests > 0)) throw new Error(`pgbench: ${stdout}${stderr}`);
-  return { requests, perSecond: Number(/tps = ([\d.]+)/.exec(stdout)[1]), p50Ms: NaN, p99Ms: NaN, p999Ms: NaN };
+  const { output, loadCores } = await load('pgbench', ['-n', '-M', 'prepared', '-c', String(clients), '-j', '1', '-T', String(seconds), '-f', file, '-h', postgres.dir, '-U', 'parley', 'postgres']);
+  const requests = Number(/actually processed: (\d+)/.exec(output)?.[1]);
+  if (!(requests > 0)) throw new Error(`pgbench: ${output}`);
+  return { requests, perSecond: Number(/tps = ([\d.]+)/.exec(output)[1]), loadCores };
 }
 
 // A running bench_wsload: say(command) gives its answer.
