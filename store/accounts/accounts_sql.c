@@ -2,19 +2,6 @@
 
 #include "store/accounts/srp_secrets.h"
 
-static void
-s_run(const account_run_t *run, const pg_statement_t *statement, const pg_param_t *params)
-{
-    pg_step_t step = {.statement = statement, .params = params};
-    pg_link_run(run->link, &step, 1, run->deadline_ms, run->fn, run->arg);
-}
-
-static void
-s_read(const account_run_t *run, const pg_statement_t *statement, const pg_param_t *params)
-{
-    pg_link_read(run->link, statement, params, run->deadline_ms, run->fn, run->arg);
-}
-
 static const Oid s_sign_up_types[] = {PG_UUID,      PG_TEXT_TYPE, PG_TEXT_TYPE,
                                       PG_TEXT_TYPE, PG_TEXT_TYPE, PG_UUID,
                                       PG_TEXT_TYPE, PG_BYTEA,     PG_BYTEA};
@@ -45,7 +32,7 @@ void account_sql_sign_up(const account_run_t *run,
         PG_BINARY(session->token_hash, sizeof session->token_hash),
         account->srp_verifier ? PG_BINARY(account->srp_verifier, SRP_SEALED_SIZE) : PG_NULL,
     };
-    s_run(run, &s_sign_up, params);
+    account_write(run, &s_sign_up, params);
 }
 
 static const Oid s_sign_in_types[] = {PG_UUID, PG_TEXT_TYPE, PG_UUID, PG_TEXT_TYPE, PG_BYTEA};
@@ -72,7 +59,7 @@ void account_sql_sign_in(const account_run_t *run,
         PG_BINARY(session->id.bytes, sizeof session->id.bytes),     PG_TEXT(session->client_id),
         PG_BINARY(session->token_hash, sizeof session->token_hash),
     };
-    s_run(run, &s_sign_in, params);
+    account_write(run, &s_sign_in, params);
 }
 
 /* $2 is the hash of the token that was shown, $3 that of its successor, $4 the successor sealed. */
@@ -115,7 +102,7 @@ void account_sql_refresh(const account_run_t *run, const refresh_row_t *refresh)
         PG_BINARY(refresh->successor_hash, sizeof refresh->successor_hash),
         PG_BINARY(refresh->successor, sizeof refresh->successor),
     };
-    s_run(run, &s_refresh, params);
+    account_write(run, &s_refresh, params);
 }
 
 static const Oid s_sign_out_types[] = {PG_UUID, PG_UUID};
@@ -135,7 +122,7 @@ void account_sql_sign_out(const account_run_t *run,
         PG_BINARY(session->bytes, sizeof session->bytes),
         PG_BINARY(account->bytes, sizeof account->bytes),
     };
-    s_run(run, &s_sign_out, params);
+    account_write(run, &s_sign_out, params);
 }
 
 static const Oid s_end_sessions_types[] = {PG_UUID, PG_TEXT_TYPE};
@@ -154,7 +141,7 @@ void account_sql_end_sessions(const account_run_t *run,
         PG_BINARY(account->bytes, sizeof account->bytes),
         PG_TEXT(reason),
     };
-    s_run(run, &s_end_sessions, params);
+    account_write(run, &s_end_sessions, params);
 }
 
 static const Oid s_me_types[] = {PG_UUID};
@@ -169,7 +156,7 @@ static const pg_statement_t s_me = {
 void account_sql_me(const account_run_t *run, const parley_uuid_t *account)
 {
     const pg_param_t params[] = {PG_BINARY(account->bytes, sizeof account->bytes)};
-    s_read(run, &s_me, params);
+    account_read(run, &s_me, params);
 }
 
 static const pg_statement_t s_clean = {
@@ -181,5 +168,5 @@ static const pg_statement_t s_clean = {
 
 void account_sql_clean(const account_run_t *run)
 {
-    s_run(run, &s_clean, NULL);
+    account_write(run, &s_clean, NULL);
 }

@@ -6,8 +6,8 @@
 #define PARLEY_STORE_ACCOUNTS_ACCOUNTS_SQL_H
 
 #include "common/uuid.h"
+#include "store/accounts/account_run.h"
 #include "store/accounts/refresh_token.h"
-#include "store/pg_link.h"
 
 /* Result columns. */
 /* Of sign_up, sign_in and refresh, which has more; groups as a JSON list. */
@@ -23,14 +23,6 @@ enum {
     REFRESH_ATTRIBUTES
 };
 enum { ME_CREATED_AT, ME_HANDLE, ME_EMAIL };
-
-/* How a transaction is to be run. */
-typedef struct {
-    pg_link_t *link;
-    int64_t deadline_ms;
-    pg_done_fn fn;
-    void *arg;
-} account_run_t;
 
 /* A session that begins. */
 typedef struct {

@@ -2,19 +2,6 @@
 
 #include <stdio.h>
 
-static void
-s_run(const account_run_t *run, const pg_statement_t *statement, const pg_param_t *params)
-{
-    pg_step_t step = {.statement = statement, .params = params};
-    pg_link_run(run->link, &step, 1, run->deadline_ms, run->fn, run->arg);
-}
-
-static void
-s_read(const account_run_t *run, const pg_statement_t *statement, const pg_param_t *params)
-{
-    pg_link_read(run->link, statement, params, run->deadline_ms, run->fn, run->arg);
-}
-
 static pg_param_t s_uuid(const parley_uuid_t *uuid)
 {
     return PG_BINARY(uuid->bytes, sizeof uuid->bytes);
@@ -56,13 +43,13 @@ static const pg_statement_t s_look_up_key = {
 void pool_sql_look_up(const account_run_t *run, const char *folded)
 {
     const pg_param_t params[] = {PG_TEXT(folded)};
-    s_read(run, &s_look_up, params);
+    account_read(run, &s_look_up, params);
 }
 
 void pool_sql_look_up_key(const account_run_t *run, const char *key)
 {
     const pg_param_t params[] = {PG_TEXT(key)};
-    s_read(run, &s_look_up_key, params);
+    account_read(run, &s_look_up_key, params);
 }
 
 static const Oid s_sign_up_types[] = {PG_UUID,      PG_TEXT_TYPE, PG_TEXT_TYPE, PG_TEXT_TYPE,
@@ -112,7 +99,7 @@ void pool_sql_sign_up(const account_run_t *run,
         PG_TEXT(limits.tries),
         PG_TEXT(limits.lifetime),
     };
-    s_run(run, &s_sign_up, params);
+    account_write(run, &s_sign_up, params);
 }
 
 /* ---- codes ---- */
@@ -153,7 +140,7 @@ void pool_sql_put_code(const account_run_t *run, const code_row_t *code)
         PG_TEXT(limits.lifetime),
         PG_TEXT(an_hour),
     };
-    s_run(run, &s_put_code, params);
+    account_write(run, &s_put_code, params);
 }
 
 /* Takes a try of the code $3 of account $1 for purpose $2. A row is written in any case, so that
@@ -186,7 +173,7 @@ void pool_sql_confirm(const account_run_t *run, const code_row_t *code)
         PG_TEXT(code_purpose_name(code->purpose)),
         PG_BINARY(code->hash, sizeof code->hash),
     };
-    s_run(run, &s_confirm, params);
+    account_write(run, &s_confirm, params);
 }
 
 static const Oid s_reset_types[] = {PG_UUID, PG_TEXT_TYPE, PG_BYTEA, PG_TEXT_TYPE, PG_BYTEA};
@@ -262,7 +249,7 @@ void pool_sql_sign_in(const account_run_t *run,
         PG_TEXT(session->client_id),
         PG_BINARY(session->token_hash, sizeof session->token_hash),
     };
-    s_run(run, &s_sign_in, params);
+    account_write(run, &s_sign_in, params);
 }
 
 static const Oid s_add_verifier_types[] = {PG_UUID, PG_TEXT_TYPE, PG_BYTEA};
@@ -280,7 +267,7 @@ void pool_sql_add_verifier(const account_run_t *run,
                            const uint8_t *srp_verifier)
 {
     const pg_param_t params[] = {s_uuid(account), PG_TEXT(password_hash), s_sealed(srp_verifier)};
-    s_run(run, &s_add_verifier, params);
+    account_write(run, &s_add_verifier, params);
 }
 
 static const Oid s_revoke_types[] = {PG_UUID, PG_BYTEA};
@@ -297,7 +284,7 @@ void pool_sql_revoke(const account_run_t *run,
                      const uint8_t token_hash[REFRESH_HASH_SIZE])
 {
     const pg_param_t params[] = {s_uuid(session), PG_BINARY(token_hash, REFRESH_HASH_SIZE)};
-    s_run(run, &s_revoke, params);
+    account_write(run, &s_revoke, params);
 }
 
 static const Oid s_account_types[] = {PG_UUID};
@@ -322,7 +309,7 @@ void pool_sql_user(const account_run_t *run,
                    const parley_uuid_t *session)
 {
     const pg_param_t params[] = {s_uuid(account), s_uuid(session)};
-    s_read(run, &s_user, params);
+    account_read(run, &s_user, params);
 }
 
 static const Oid s_change_types[] = {PG_UUID, PG_TEXT_TYPE, PG_TEXT_TYPE, PG_BYTEA};
@@ -343,7 +330,7 @@ void pool_sql_change_password(const account_run_t *run,
 {
     const pg_param_t params[] = {s_uuid(account), PG_TEXT(old_hash), PG_TEXT(new_hash),
                                  s_sealed(srp_verifier)};
-    s_run(run, &s_change_password, params);
+    account_write(run, &s_change_password, params);
 }
 
 static const Oid s_update_types[] = {PG_UUID, PG_TEXT_TYPE, PG_TEXT_TYPE, PG_TEXT_TYPE};
@@ -364,7 +351,7 @@ void pool_sql_update(const account_run_t *run,
 {
     const pg_param_t params[] = {s_uuid(account), PG_TEXT(patch),
                                  PG_TEXT(changes_email ? "true" : "false"), s_text(email)};
-    s_run(run, &s_update, params);
+    account_write(run, &s_update, params);
 }
 
 static const pg_statement_t s_delete = {
@@ -378,7 +365,7 @@ static const pg_statement_t s_delete = {
 void pool_sql_delete(const account_run_t *run, const parley_uuid_t *account)
 {
     const pg_param_t params[] = {s_uuid(account)};
-    s_run(run, &s_delete, params);
+    account_write(run, &s_delete, params);
 }
 
 static const pg_statement_t s_clean = {
@@ -390,5 +377,5 @@ static const pg_statement_t s_clean = {
 
 void pool_sql_clean(const account_run_t *run)
 {
-    s_run(run, &s_clean, NULL);
+    account_write(run, &s_clean, NULL);
 }
