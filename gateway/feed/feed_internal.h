@@ -54,7 +54,7 @@ enum {
 typedef struct stream stream_t;
 typedef struct feed_group group_t; /* not struct group: <grp.h> has one */
 
-typedef enum { END_NONE, END_UNAVAILABLE, END_EXPIRED, END_REVOKED, END_FAILED } end_t;
+typedef enum { END_NONE, END_UNAVAILABLE, END_EXPIRED, END_REVOKED } end_t;
 
 struct subscriber {
     list_node_t node;

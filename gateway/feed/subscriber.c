@@ -22,7 +22,6 @@ static const struct {
     [END_UNAVAILABLE] = {ERR_UNAVAILABLE, "the service does not confirm the subscription"},
     [END_EXPIRED] = {ERR_CURSOR_EXPIRED, "the subscription cannot go on from where it is"},
     [END_REVOKED] = {ERR_FORBIDDEN, "the right to read this stream was taken back"},
-    [END_FAILED] = {ERR_INTERNAL, "the subscription failed"},
 };
 
 static bool s_is_listed(const subscriber_t *self)
