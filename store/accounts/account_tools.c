@@ -49,9 +49,8 @@ static void s_on_added(void *arg, const pg_outcome_t *outcome)
     free(arg);
 }
 
-static void s_on_computed(void *arg, hasher_outcome_t outcome, const char *unused)
+static void s_on_computed(void *arg, hasher_outcome_t outcome)
 {
-    (void)unused;
     upgrade_t *upgrade = arg;
     account_tools_t *self = upgrade->tools;
     if (outcome != HASHER_OK) {

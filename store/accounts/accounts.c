@@ -125,20 +125,28 @@ static bool s_is_open(accounts_t *self, store_call_t *call)
     return false;
 }
 
-/* Was the password hashed or compared? If its turn never came, the task is over. */
-static bool s_was_hashed(task_t *task, hasher_outcome_t outcome)
+/* Was the password compared, or tried to be hashed? If its turn never came, the task is over. */
+static bool s_was_computed(task_t *task, hasher_outcome_t outcome)
 {
     if (outcome == HASHER_LATE)
         s_task_fail(task, ERR_TIMEOUT, "\"outcome\":\"none\"", "too many sign-ins at once");
-    else if (outcome == HASHER_FAILED)
-        s_task_fail(task, ERR_UNAVAILABLE, "\"retryAfterMs\":1000,\"outcome\":\"none\"",
-                    "there is no memory for hashing passwords");
     else if (outcome == HASHER_STOPPED)
         s_task_fail(task, ERR_UNAVAILABLE, "\"retryAfterMs\":1000,\"outcome\":\"none\"",
                     "the store is stopping");
     else
         return true;
     return false;
+}
+
+/* Is the new password hashed? Else the task is over. */
+static bool s_has_hash(task_t *task, hasher_outcome_t outcome)
+{
+    if (!s_was_computed(task, outcome))
+        return false;
+    if (outcome == HASHER_MISMATCH)
+        s_task_fail(task, ERR_UNAVAILABLE, "\"retryAfterMs\":1000,\"outcome\":\"none\"",
+                    "there is no memory for hashing passwords");
+    return outcome == HASHER_OK;
 }
 
 static void s_refuse_flood(task_t *task)
@@ -247,12 +255,11 @@ static void s_on_signed_up(void *arg, const pg_outcome_t *outcome)
         s_answer_session(task, outcome->results[0]);
 }
 
-static void s_on_sign_up_computed(void *arg, hasher_outcome_t computed, const char *unused)
+static void s_on_sign_up_computed(void *arg, hasher_outcome_t computed)
 {
-    (void)unused;
     task_t *task = arg;
     accounts_t *self = task->owner;
-    if (!s_was_hashed(task, computed == HASHER_MISMATCH ? HASHER_FAILED : computed))
+    if (!s_has_hash(task, computed))
         return;
     size_t size, email_size;
     const char *handle = s_argument(task->call, "handle", &size);
@@ -359,11 +366,10 @@ static void s_keep_verifier(task_t *task)
                              task->password_hash);
 }
 
-static void s_on_verified(void *arg, hasher_outcome_t verified, const char *unused)
+static void s_on_verified(void *arg, hasher_outcome_t verified)
 {
-    (void)unused;
     task_t *task = arg;
-    if (!s_was_hashed(task, verified) ||
+    if (!s_was_computed(task, verified) ||
         !s_judge_password(task, verified == HASHER_OK && task->password_hash))
         return;
     if (!task->is_confirmed) {

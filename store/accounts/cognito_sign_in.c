@@ -136,9 +136,8 @@ static const char *s_parameter(op_t *op, const char *name)
     return NULL;
 }
 
-static void s_on_verified(void *arg, hasher_outcome_t outcome, const char *unused)
+static void s_on_verified(void *arg, hasher_outcome_t outcome)
 {
-    (void)unused;
     op_t *op = arg;
     if (!op_was_computed(op, outcome) || !op_judge_password(op, outcome == HASHER_OK && op->handle))
         return;
@@ -181,9 +180,8 @@ static bool s_verifier(const op_t *op, uint8_t verifier[SRP_NUMBER_SIZE])
                                                  op->sealed_verifier, SRP_SEALED_SIZE, verifier);
 }
 
-static void s_on_public(void *arg, hasher_outcome_t outcome, const char *unused)
+static void s_on_public(void *arg, hasher_outcome_t outcome)
 {
-    (void)unused;
     op_t *op = arg;
     if (!op_was_computed(op, outcome))
         return;
@@ -261,9 +259,8 @@ static bool s_proves(const op_t *op, const srp_step_t *step)
            size == sizeof signature && sodium_memcmp(signature, wanted, sizeof wanted) == 0;
 }
 
-static void s_on_key(void *arg, hasher_outcome_t outcome, const char *unused)
+static void s_on_key(void *arg, hasher_outcome_t outcome)
 {
-    (void)unused;
     op_t *op = arg;
     if (!op_was_computed(op, outcome))
         return;

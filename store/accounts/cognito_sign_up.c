@@ -88,9 +88,8 @@ static void s_on_signed_up(void *arg, const pg_outcome_t *outcome)
                             "CodeDeliveryDetails", op_delivery(op, op->wanted.email)));
 }
 
-static void s_on_sign_up_computed(void *arg, hasher_outcome_t outcome, const char *unused)
+static void s_on_sign_up_computed(void *arg, hasher_outcome_t outcome)
 {
-    (void)unused;
     op_t *op = arg;
     const new_password_t *computed = op_new_password(op, outcome);
     if (!computed)
@@ -228,9 +227,8 @@ void cognito_forgot_password(op_t *op)
         op_look_up(op, cognito_string(op->body, "Username"), s_forgot_known);
 }
 
-static void s_on_reset_computed(void *arg, hasher_outcome_t outcome, const char *unused)
+static void s_on_reset_computed(void *arg, hasher_outcome_t outcome)
 {
-    (void)unused;
     op_t *op = arg;
     const new_password_t *computed = op_new_password(op, outcome);
     if (!computed)

@@ -54,9 +54,8 @@ static void s_on_changed(void *arg, const pg_outcome_t *outcome)
         op_answer(op, json_object());
 }
 
-static void s_on_new_computed(void *arg, hasher_outcome_t outcome, const char *unused)
+static void s_on_new_computed(void *arg, hasher_outcome_t outcome)
 {
-    (void)unused;
     op_t *op = arg;
     const new_password_t *computed = op_new_password(op, outcome);
     if (!computed)
@@ -67,9 +66,8 @@ static void s_on_new_computed(void *arg, hasher_outcome_t outcome, const char *u
                              account_seal_verifier(op->tools, &op->account, computed, sealed));
 }
 
-static void s_on_old_verified(void *arg, hasher_outcome_t outcome, const char *unused)
+static void s_on_old_verified(void *arg, hasher_outcome_t outcome)
 {
-    (void)unused;
     op_t *op = arg;
     if (!op_was_computed(op, outcome) || !op_judge_password(op, outcome == HASHER_OK))
         return;

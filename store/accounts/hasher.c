@@ -25,7 +25,6 @@ typedef struct job {
     bool (*work_fn)(void *work); /* of hasher_run, else NULL */
     void *work_arg;
     void (*free_work)(void *work);
-    bool is_verify;
     bool ok; /* set by the worker thread, read after it */
     char hash[PASSWORD_HASH_SIZE];
     size_t size;
@@ -92,8 +91,7 @@ static void s_tell(job_t *job, hasher_outcome_t outcome)
     hasher_done_fn fn = job->fn;
     job->fn = NULL;
     if (fn)
-        fn(job->arg, outcome,
-           outcome == HASHER_OK && !job->is_verify && !job->work_fn ? job->hash : NULL);
+        fn(job->arg, outcome);
 }
 
 bool hasher_compute(const char *password, size_t size, char hash[PASSWORD_HASH_SIZE])
@@ -107,10 +105,8 @@ static void s_on_thread(uv_work_t *work)
     job_t *job = (job_t *)work->data;
     if (job->work_fn)
         job->ok = job->work_fn(job->work_arg);
-    else if (job->is_verify)
-        job->ok = crypto_pwhash_str_verify(job->hash, job->password, job->size) == 0;
     else
-        job->ok = hasher_compute(job->password, job->size, job->hash);
+        job->ok = crypto_pwhash_str_verify(job->hash, job->password, job->size) == 0;
 }
 
 static void s_start_next(hasher_t *self);
@@ -129,9 +125,7 @@ static void s_on_done(uv_work_t *work, int status)
     self->typical_us += (took_us - self->typical_us) / 8;
     if (!self->is_orphan) {
         metric_observe(self->latency, took_us);
-        s_tell(job, job->ok                          ? HASHER_OK
-                    : job->is_verify || job->work_fn ? HASHER_MISMATCH
-                                                     : HASHER_FAILED);
+        s_tell(job, job->ok ? HASHER_OK : HASHER_MISMATCH);
     }
     s_job_free(job);
     if (!self->is_orphan)
@@ -203,21 +197,6 @@ static void s_enqueue(hasher_t *self, job_t *job)
         s_start_next(self);
 }
 
-bool hasher_hash(hasher_t *self,
-                 const char *password,
-                 size_t size,
-                 int64_t deadline_ms,
-                 hasher_done_fn fn,
-                 void *arg)
-{
-    job_t *job = s_new_job(self, size, deadline_ms, fn, arg);
-    if (!job)
-        return false;
-    memcpy(job->password, password, size);
-    s_enqueue(self, job);
-    return true;
-}
-
 bool hasher_verify(hasher_t *self,
                    const char *hash,
                    const char *password,
@@ -229,7 +208,6 @@ bool hasher_verify(hasher_t *self,
     job_t *job = s_new_job(self, size, deadline_ms, fn, arg);
     if (!job)
         return false;
-    job->is_verify = true;
     snprintf(job->hash, sizeof job->hash, "%s", hash ? hash : self->nobody);
     memcpy(job->password, password, size);
     s_enqueue(self, job);

@@ -22,30 +22,20 @@ enum {
 typedef struct hasher hasher_t;
 
 typedef enum {
-    HASHER_OK,       /* hashed, or the password is the right one */
-    HASHER_MISMATCH, /* the password is wrong */
+    HASHER_OK,       /* the password is the right one, the work has succeeded */
+    HASHER_MISMATCH, /* it is wrong, it has not */
     HASHER_LATE,     /* its deadline passed before its turn came */
-    HASHER_FAILED,   /* no memory for Argon2 */
     HASHER_STOPPED,  /* hasher_stop */
 } hasher_outcome_t;
 
-/* hash: of the password if it was to be hashed, else NULL; borrowed for the call. */
-typedef void (*hasher_done_fn)(void *arg, hasher_outcome_t outcome, const char *hash);
+typedef void (*hasher_done_fn)(void *arg, hasher_outcome_t outcome);
 
 /* Never NULL. */
 hasher_t *hasher_new(loop_t *loop);
 
-/* Hashes size bytes (copied, wiped afterwards). False, and fn is never called, if the queue is
- * full; else fn is called once, from inside only if the deadline (Unix time) has passed already. */
-bool hasher_hash(hasher_t *self,
-                 const char *password,
-                 size_t size,
-                 int64_t deadline_ms,
-                 hasher_done_fn fn,
-                 void *arg);
-
-/* Compares with a hash (text, copied); NULL is a hash that no password has, which takes the same
- * time. Else as above. */
+/* Compares size bytes (copied, wiped afterwards) with a hash (text, copied); NULL is a hash that no
+ * password has, which takes the same time. False, and fn is never called, if the queue is full;
+ * else fn is called once, from inside only if the deadline (Unix time) has passed already. */
 bool hasher_verify(hasher_t *self,
                    const char *hash,
                    const char *password,
@@ -54,8 +44,7 @@ bool hasher_verify(hasher_t *self,
                    hasher_done_fn fn,
                    void *arg);
 
-/* The hash of a password, as hasher_hash computes it; for what hasher_run runs. Any thread. False
- * without memory. */
+/* The hash of a password; for what hasher_run runs. Any thread. False without memory. */
 bool hasher_compute(const char *password, size_t size, char hash[PASSWORD_HASH_SIZE]);
 
 /* Other work of a sign-in that is too slow for the loop. fn runs in a thread and touches nothing
