@@ -25,8 +25,8 @@ typedef struct {
     size_t ring_bytes;     /* 4 MiB a stream … */
     size_t rings_bytes;    /* … and 256 MiB of all: with many streams each keeps its share */
     uint32_t slice;        /* 256 subscribers between two looks at the sockets */
-    uint32_t rest_each_us; /* 50 for each of its subscribers, … */
-    uint32_t rest_max_ms; /* … but at most 50, a group rests between two events that come quickly */
+    uint32_t rest_each_us; /* 75 for each of its subscribers, … */
+    uint32_t rest_max_ms; /* … but at most 75, a group rests between two events that come quickly */
     uint32_t idle_ms;     /* 30,000: an unused stream is unsubscribed after that */
     uint32_t call_ms;     /* 10,000: deadline of a call that an event's rendering needs */
 } feed_limits_t;
@@ -98,6 +98,23 @@ bool subscriber_next(subscriber_t *self, feed_item_t *item);
  * full. */
 void subscriber_again(subscriber_t *self);
 bool subscriber_is_active(const subscriber_t *self);
+
+/* What a subscriber took between two places, for others of its group who are where it was: they
+ * take the same bytes. Good while nothing else happens to the feed. */
+typedef struct {
+    const void *group; /* NULL: nothing that could be repeated */
+    uint64_t from, to;
+    size_t count; /* of events */
+} feed_span_t;
+
+/* It begins where the subscriber is. */
+void subscriber_begin_span(const subscriber_t *self, feed_span_t *span);
+/* It ends where the subscriber is, who has taken count events since then, until subscriber_next
+ * said false or, if is_cut, for some other reason. */
+void subscriber_end_span(const subscriber_t *self, feed_span_t *span, size_t count, bool is_cut);
+/* Takes all of the span at once, if that is what subscriber_next would give. *is_all: that was all
+ * there is (as if subscriber_next had said false). */
+bool subscriber_repeat(subscriber_t *self, const feed_span_t *span, bool *is_all);
 
 /* For metrics. */
 typedef struct {

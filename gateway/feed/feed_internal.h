@@ -241,6 +241,7 @@ struct stream {
     ring_t ring;
     uint64_t head;       /* the highest seq that anybody spoke of */
     uint64_t first_kept; /* what is before is gone from the log; at least 1 */
+    uint64_t revoked;    /* seq of the newest revoke that was in the ring */
     uint64_t head_frame; /* highest seq of head frames, before it is started */
     event_t **early;     /* behind a hole, by seq; bounded like the ring */
     size_t early_count, early_capacity, early_bytes;

@@ -77,6 +77,8 @@ static void s_push(stream_t *self, event_t *event)
     while (self->ring.count > 1 &&
            (self->ring.count > self->feed->limits.ring_events || self->ring.bytes > limit_bytes))
         s_shift(self);
+    if (event->is_revoke)
+        self->revoked = event->seq;
     for (group_t *group = self->groups; group != NULL; group = group->hh.next)
         if (event->is_revoke)
             group_wake_now(group);

@@ -258,6 +258,41 @@ bool subscriber_is_active(const subscriber_t *self)
     return self->is_active;
 }
 
+/* ---- spans: many take the same ---- */
+
+void subscriber_begin_span(const subscriber_t *self, feed_span_t *span)
+{
+    const group_t *group = self->group;
+    bool is_plain = self->is_active && group->rendering == NULL && !self->is_catching_up;
+    *span = (feed_span_t){.group = is_plain ? group : NULL, .from = self->cursor};
+}
+
+void subscriber_end_span(const subscriber_t *self, feed_span_t *span, size_t count, bool is_cut)
+{
+    bool is_at_end = self->cursor == ring_last(&self->group->stream->ring);
+    span->to = self->cursor;
+    span->count = count;
+    if (count == 0 || self->end != END_NONE || (!is_cut && !is_at_end))
+        span->group = NULL;
+}
+
+bool subscriber_repeat(subscriber_t *self, const feed_span_t *span, bool *is_all)
+{
+    group_t *group = self->group;
+    const stream_t *stream = group->stream;
+    /* A revoke may end this one, though it did not end the other. */
+    if (group != span->group || self->cursor != span->from || !self->is_active ||
+        self->end != END_NONE || self->is_catching_up || stream->end != END_NONE ||
+        span->from + 1 < stream->ring.first || stream->revoked > span->from)
+        return false;
+    self->cursor = span->to;
+    metric_add(stream->feed->metrics.deliveries, (int64_t)span->count);
+    *is_all = span->to == ring_last(&stream->ring);
+    if (*is_all)
+        s_park(self, AHEAD_NOTHING);
+    return true;
+}
+
 void feed_unsubscribe(subscriber_t **self_p)
 {
     subscriber_t *self = *self_p;

@@ -146,8 +146,8 @@ static void s_put_event(buffer_t *out, const stream_t *stream, const feed_item_t
 static void s_pull(void *arg, buffer_t *out, size_t limit)
 {
     conn_t *self = arg;
-    size_t taken =
-        session_pull(&self->session, self->is_websocket ? s_put_frame : s_put_event, out, limit);
+    session_put_fn put = self->is_websocket ? s_put_frame : s_put_event;
+    size_t taken = session_take(&self->session, put, out, limit, &self->realtime->take);
     metric_add(self->realtime->deliveries, (int64_t)taken);
 }
 
@@ -193,12 +193,33 @@ void conn_on_sent(void *owner, const char *data, size_t size, ssize_t sent)
     s_settle(self, outlet_sent(&self->outlet, data, size, sent));
 }
 
+/* Most of a room's audience gets the bytes that the one before got. */
+static bool s_repeat(conn_t *self)
+{
+    realtime_t *realtime = self->realtime;
+    if (!outlet_is_empty(&self->outlet) || !sender_can_put_again(realtime->sender))
+        return false;
+    size_t taken = session_repeat(&self->session, &realtime->take);
+    if (taken == 0)
+        return false;
+    outlet_begin(&self->outlet);
+    metric_add(realtime->deliveries, (int64_t)taken);
+    sender_put_again(realtime->sender, self->fd, self);
+    return true;
+}
+
 /* What there is to send goes to the sender, with that of others. */
 static void s_offer(conn_t *self)
 {
     sender_t *sender = self->realtime->sender;
+    bool is_only_pulled = outlet_is_empty(&self->outlet);
     outlet_piece_t piece;
-    if (!outlet_next(&self->outlet, sender_buffer(sender), s_pull, self, &piece))
+    if (s_repeat(self))
+        return;
+    bool is_whole = outlet_next(&self->outlet, sender_buffer(sender), s_pull, self, &piece);
+    if (!is_whole || !is_only_pulled)
+        session_take_forget(&self->realtime->take);
+    if (!is_whole)
         s_settle(self, OUTLET_BROKEN);
     else if (piece.size == 0)
         s_settle(self, OUTLET_IDLE);

@@ -13,6 +13,11 @@ void outlet_clear(outlet_t *self)
     self->taken = 0;
 }
 
+void outlet_begin(outlet_t *self)
+{
+    self->progress_us = clock_mono_us();
+}
+
 bool outlet_next(
     outlet_t *self, buffer_t *out, outlet_pull_fn pull, void *arg, outlet_piece_t *piece)
 {
@@ -27,7 +32,7 @@ bool outlet_next(
         buffer_put(out, self->rest.data + self->taken, waiting);
         outlet_clear(self);
     } else {
-        self->progress_us = clock_mono_us();
+        outlet_begin(self);
     }
     pull(arg, out, before + OUTLET_CHUNK);
     if (out->failed) {

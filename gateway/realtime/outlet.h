@@ -42,6 +42,14 @@ static inline size_t outlet_waiting(const outlet_t *self)
     return self->rest.size - self->taken;
 }
 
+static inline bool outlet_is_empty(const outlet_t *self)
+{
+    return outlet_waiting(self) == 0 && !self->rest.failed;
+}
+
+/* Something is going to be sent by it, which is empty, without outlet_next. */
+void outlet_begin(outlet_t *self);
+
 /* What one send is to carry: the last `size` bytes of the buffer, or, if data is not NULL, the
  * bytes there, which stay until outlet_sent. size 0: there is nothing. */
 typedef struct {

@@ -25,9 +25,10 @@ struct realtime {
     size_t drain_step;
     watch_t *watch; /* their sockets */
     sender_t *sender;
-    buffer_t replies; /* of the codec */
-    char *input;      /* for one recv */
-    arena_t *arena;   /* for one message, see message.h */
+    session_take_t take; /* behind the piece that was put last */
+    buffer_t replies;    /* of the codec */
+    char *input;         /* for one recv */
+    arena_t *arena;      /* for one message, see message.h */
     struct {
         const dialect_t *dialect;
         metric_t *open;              /* connections that speak it */

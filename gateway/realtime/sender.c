@@ -1,5 +1,6 @@
 #include "gateway/realtime/sender.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ struct sender {
     uring_t *ring; /* NULL: `send` */
     sender_fn fn;
     buffer_t buffer;
+    piece_t last; /* size 0: there is none, or its bytes are gone */
     unsigned count;
     piece_t pieces[URING_MAX];
     metric_t *ring_gauge, *calls;
@@ -103,6 +105,7 @@ buffer_t *sender_buffer(sender_t *self)
 
 static void s_reset_buffer(sender_t *self)
 {
+    self->last.size = 0;
     if (self->buffer.capacity > BUFFER_KEPT)
         buffer_free(&self->buffer);
     buffer_clear(&self->buffer);
@@ -115,35 +118,39 @@ void sender_flush(sender_t *self)
     s_reset_buffer(self);
 }
 
-/* Subscribers of one group have the same bytes when they call their operations by the same id, as
- * clients that have but one do: then they are kept once. */
-static size_t s_share(sender_t *self, size_t offset, size_t size)
-{
-    const piece_t *before = self->count > 0 ? &self->pieces[self->count - 1] : NULL;
-    const char *data = self->buffer.data;
-    if (before == NULL || before->data != NULL || before->size != size ||
-        memcmp(data + before->offset, data + offset, size) != 0)
-        return offset;
-    self->buffer.size = offset;
-    return before->offset;
-}
-
 static void s_put(sender_t *self, const piece_t *piece)
 {
+    self->last = *piece;
+    if (piece->data != NULL)
+        self->last.size = 0; /* it is its owner's, who may free it when he is told */
     if (self->ring == NULL) {
         s_send_alone(self, piece, s_data(self, piece));
-        s_reset_buffer(self);
-        return;
+    } else {
+        self->pieces[self->count++] = *piece;
+        if (self->count == URING_MAX)
+            sender_flush(self);
     }
-    self->pieces[self->count++] = *piece;
-    if (self->count == URING_MAX || self->buffer.size >= BATCH_BYTES)
+    if (self->buffer.size >= BATCH_BYTES)
         sender_flush(self);
 }
 
 void sender_put(sender_t *self, int fd, size_t size, void *owner)
 {
-    size_t offset = s_share(self, self->buffer.size - size, size);
-    s_put(self, &(piece_t){.owner = owner, .offset = offset, .size = size, .fd = fd});
+    s_put(self,
+          &(piece_t){.owner = owner, .offset = self->buffer.size - size, .size = size, .fd = fd});
+}
+
+bool sender_can_put_again(const sender_t *self)
+{
+    return self->last.size > 0;
+}
+
+void sender_put_again(sender_t *self, int fd, void *owner)
+{
+    assert(sender_can_put_again(self));
+    s_put(
+        self,
+        &(piece_t){.owner = owner, .offset = self->last.offset, .size = self->last.size, .fd = fd});
 }
 
 void sender_put_from(sender_t *self, int fd, const char *data, size_t size, void *owner)

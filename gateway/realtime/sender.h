@@ -39,6 +39,9 @@ buffer_t *sender_buffer(sender_t *self);
 /* The last size (> 0) bytes of the buffer are for this socket. owner is told; perhaps in this call,
  * which may tell others too. One piece a socket between two flushes. */
 void sender_put(sender_t *self, int fd, size_t size, void *owner);
+/* The bytes that were put last are for this socket, too. Only if they are still there. */
+void sender_put_again(sender_t *self, int fd, void *owner);
+bool sender_can_put_again(const sender_t *self);
 /* The same for bytes that lie elsewhere, and stay there until owner is told. */
 void sender_put_from(sender_t *self, int fd, const char *data, size_t size, void *owner);
 /* All who have put something and were not told yet are. */

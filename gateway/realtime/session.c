@@ -648,3 +648,38 @@ size_t session_pull(session_t *self, session_put_fn put, buffer_t *out, size_t l
     }
     return taken;
 }
+
+size_t
+session_take(session_t *self, session_put_fn put, buffer_t *out, size_t limit, session_take_t *take)
+{
+    session_take_forget(take);
+    if (self->count != 1 || list_is_empty(&self->ready))
+        return session_pull(self, put, out, limit);
+    const stream_t *stream = LIST_ITEM(list_first(&self->ready), stream_t, ready);
+    subscriber_begin_span(stream->subscriber, &take->span);
+    size_t taken = session_pull(self, put, out, limit);
+    subscriber_end_span(stream->subscriber, &take->span, taken, out->size >= limit);
+    take->dialect = self->dialect;
+    take->prefix_size = stream->prefix_size;
+    if (take->prefix_size <= sizeof take->prefix)
+        memcpy(take->prefix, stream->text, take->prefix_size);
+    else
+        session_take_forget(take);
+    return taken;
+}
+
+size_t session_repeat(session_t *self, const session_take_t *take)
+{
+    if (!take->span.group || self->count != 1 || self->dialect != take->dialect ||
+        list_is_empty(&self->ready))
+        return 0;
+    stream_t *stream = LIST_ITEM(list_first(&self->ready), stream_t, ready);
+    bool is_all;
+    if (stream->prefix_size != take->prefix_size ||
+        memcmp(stream->text, take->prefix, take->prefix_size) != 0 ||
+        !subscriber_repeat(stream->subscriber, &take->span, &is_all))
+        return 0;
+    if (is_all)
+        list_remove(&stream->ready);
+    return take->span.count;
+}

@@ -18,6 +18,7 @@ typedef struct stream stream_t;
 
 enum {
     SESSION_ID_MAX = 256,
+    SESSION_SHARED_PREFIX_MAX = 128,
     SESSION_GRACE_S = 60, /* after the end of a token, for a new one to come */
 };
 
@@ -146,6 +147,26 @@ void session_stop_all(session_t *self);
  * no more. */
 typedef void (*session_put_fn)(buffer_t *out, const stream_t *stream, const feed_item_t *item);
 size_t session_pull(session_t *self, session_put_fn put, buffer_t *out, size_t limit);
+
+/* What a session took last, if it was its only subscription's: others may be about to take the same
+ * bytes. */
+typedef struct {
+    feed_span_t span;
+    const dialect_t *dialect;
+    size_t prefix_size;
+    char prefix[SESSION_SHARED_PREFIX_MAX];
+} session_take_t;
+
+static inline void session_take_forget(session_take_t *take)
+{
+    take->span.group = NULL;
+}
+
+/* The same, and says in take what it was. */
+size_t session_take(
+    session_t *self, session_put_fn put, buffer_t *out, size_t limit, session_take_t *take);
+/* Takes without giving it to put, if it is the same; the number of events, 0 if it is not. */
+size_t session_repeat(session_t *self, const session_take_t *take);
 
 /* An error of one operation, on its own id. */
 void session_refuse(

@@ -125,6 +125,7 @@ struct subscriber {
 const feed_limits_t FEED_LIMITS_DEFAULT = {0};
 subscriber_t *fake_subscribers[FAKE_SUBSCRIBERS_MAX];
 size_t fake_subscriber_count;
+unsigned fake_repeats;
 
 err_code_t
 feed_read_source(arena_t *arena, json_slice_t answer, feed_subscription_t *out, err_t *err)
@@ -180,6 +181,33 @@ bool subscriber_next(subscriber_t *self, feed_item_t *item)
     self->bytes = shared_bytes_dup(text, (size_t)size);
     snprintf(self->cursor, sizeof self->cursor, "cursor-%u", self->taken);
     *item = (feed_item_t){.bytes = self->bytes, .seq = self->taken, .cursor = self->cursor};
+    return true;
+}
+
+/* All subscribers are of one group, and get the same. */
+void subscriber_begin_span(const subscriber_t *self, feed_span_t *span)
+{
+    *span = (feed_span_t){.group = fake_subscribers, .from = self->taken};
+}
+
+void subscriber_end_span(const subscriber_t *self, feed_span_t *span, size_t count, bool is_cut)
+{
+    (void)is_cut;
+    span->to = self->taken;
+    span->count = count;
+    if (!count)
+        span->group = NULL;
+}
+
+bool subscriber_repeat(subscriber_t *self, const feed_span_t *span, bool *is_all)
+{
+    if (self->taken != span->from || self->published < span->to)
+        return false;
+    self->taken = (unsigned)span->to;
+    *is_all = self->taken == self->published;
+    if (*is_all)
+        self->waiting = false;
+    fake_repeats++;
     return true;
 }
 

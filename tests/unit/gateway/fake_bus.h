@@ -49,6 +49,8 @@ void fake_publish(subscriber_t *subscriber, unsigned count);
 void fake_end(subscriber_t *subscriber, err_code_t code, const char *message);
 /* Events that were taken. */
 unsigned fake_taken(const subscriber_t *subscriber);
+/* How often a subscriber took what another had taken. */
+extern unsigned fake_repeats;
 
 /* As if a key had been withdrawn (fake_auth.c). */
 void fake_auth_withdraw(auth_t *self);

@@ -56,7 +56,8 @@ void ws_world_begin(ws_world_t *self)
                                    .max_operations = 5,
                                    .init_timeout_s = 10,
                                    .ping_interval_s = 25,
-                                   .stalled_timeout_s = 300};
+                                   .stalled_timeout_s = 300,
+                                   .sender_mode = self->sender_mode};
     err_t err = ERR_INIT;
     self->realtime = realtime_new(&realtime, &err);
     assert(self->realtime);

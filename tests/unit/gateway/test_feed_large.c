@@ -1,11 +1,13 @@
-/* A large group is not woken for each of the events that come quickly: one write then carries
- * several. */
+/* What large groups have for themselves. They are not woken for each of the events that come
+ * quickly: one write then carries several. And whoever is where another was takes what he took at
+ * once. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -17,6 +19,7 @@ enum { READERS = 10, REST_MS = 10 }; /* with a millisecond for each of them */
 typedef struct {
     subscriber_t *subscriber;
     size_t count, readies;
+    bool is_lazy;
     err_code_t end;
 } reader_t;
 
@@ -33,7 +36,7 @@ static void s_on_ready(void *arg)
     reader_t *self = arg;
     feed_item_t item;
     self->readies++;
-    while (subscriber_next(self->subscriber, &item))
+    while (!self->is_lazy && subscriber_next(self->subscriber, &item))
         assert_int_equal(item.seq, ++self->count);
 }
 
@@ -194,6 +197,95 @@ static void test_all_leave_in_between(void **state)
     assert_int_equal(s_readers[0].count, 3);
 }
 
+/* ---- spans ---- */
+
+/* Takes until there is no more, or most. */
+static size_t s_take(reader_t *self, size_t most, feed_span_t *span)
+{
+    feed_item_t item;
+    size_t count = 0;
+    subscriber_begin_span(self->subscriber, span);
+    while (count < most && subscriber_next(self->subscriber, &item)) {
+        assert_int_equal(item.seq, ++self->count);
+        count++;
+    }
+    subscriber_end_span(self->subscriber, span, count, count == most);
+    return count;
+}
+
+/* They are told that there is something, and do not take it yet. */
+static int s_setup_lazy(void **state)
+{
+    (void)state;
+    s_begin(0);
+    for (int i = 0; i < READERS; i++)
+        s_readers[i].is_lazy = true;
+    return 0;
+}
+
+static bool s_repeat(reader_t *self, const feed_span_t *span, bool expect_all)
+{
+    bool is_all = !expect_all;
+    if (!subscriber_repeat(self->subscriber, span, &is_all))
+        return false;
+    assert_int_equal(is_all, expect_all);
+    self->count += span->count;
+    return true;
+}
+
+static void test_who_is_there_takes_the_same(void **state)
+{
+    (void)state;
+    feed_span_t span;
+    feed_item_t item;
+    s_commit(5);
+    assert_int_equal(s_take(&s_readers[0], 100, &span), 5);
+    for (int i = 1; i < READERS; i++)
+        assert_true(s_repeat(&s_readers[i], &span, true));
+    assert_false(s_repeat(&s_readers[1], &span, true)); /* he is there no more */
+    for (int i = 0; i < READERS; i++)
+        assert_false(subscriber_next(s_readers[i].subscriber, &item));
+    s_commit(1); /* all are woken: they were parked */
+    for (int i = 0; i < READERS; i++) {
+        assert_int_equal(s_readers[i].readies, 2);
+        assert_int_equal(s_take(&s_readers[i], 100, &span), 1);
+        assert_int_equal(s_readers[i].count, 6);
+    }
+}
+
+static void test_who_is_elsewhere_does_not(void **state)
+{
+    (void)state;
+    feed_span_t span;
+    s_commit(3);
+    assert_int_equal(s_take(&s_readers[0], 1, &span), 1); /* cut: there is more */
+    assert_true(s_repeat(&s_readers[1], &span, false));
+    assert_int_equal(s_take(&s_readers[0], 100, &span), 2);
+    assert_false(s_repeat(&s_readers[2], &span, true));
+    assert_true(s_repeat(&s_readers[1], &span, true));
+    assert_int_equal(s_take(&s_readers[2], 100, &span), 3);
+    assert_int_equal(s_take(&s_readers[2], 100, &span), 0);
+    assert_false(s_repeat(&s_readers[1], &span, true)); /* nothing cannot be repeated */
+    /* What came since is not in it, and waits for him. */
+    s_commit(1);
+    assert_int_equal(s_take(&s_readers[0], 100, &span), 1);
+    s_commit(1);
+    assert_true(s_repeat(&s_readers[1], &span, false));
+    assert_int_equal(s_take(&s_readers[1], 100, &span), 1);
+}
+
+static void test_a_revoke_is_not_jumped_over(void **state)
+{
+    (void)state;
+    feed_span_t span;
+    s_commit(1);
+    world_commit(0, 'R', 'x', 0); /* somebody else's; but that is for each to find out */
+    world_flow();
+    s_commit(1);
+    assert_int_equal(s_take(&s_readers[0], 1, &span), 1);
+    assert_false(s_repeat(&s_readers[1], &span, false));
+}
+
 #define REST_TEST(fn, setup) cmocka_unit_test_setup_teardown(fn, setup, s_teardown)
 
 int main(void)
@@ -206,6 +298,9 @@ int main(void)
         REST_TEST(test_a_full_write_waits_no_longer, s_setup),
         REST_TEST(test_a_revoke_waits_for_nobody, s_setup),
         REST_TEST(test_all_leave_in_between, s_setup),
+        REST_TEST(test_who_is_there_takes_the_same, s_setup_lazy),
+        REST_TEST(test_who_is_elsewhere_does_not, s_setup_lazy),
+        REST_TEST(test_a_revoke_is_not_jumped_over, s_setup_lazy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
