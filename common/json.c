@@ -463,27 +463,33 @@ bool json_get(json_slice_t map, const char *name, json_slice_t *value)
     return found;
 }
 
+size_t json_string_decode_to(json_slice_t value, char *out)
+{
+    const unsigned char *at = (const unsigned char *)value.data + 1, *end = at + value.size - 2;
+    size_t used = value.size - 2;
+    if (memchr(at, '\\', used) == NULL) {
+        memmove(out, at, used);
+    } else {
+        used = 0;
+        while (at < end) { /* never longer than what was read */
+            char decoded[4];
+            size_t decoded_size = s_decode_char(&at, end, decoded);
+            memcpy(out + used, decoded, decoded_size);
+            used += decoded_size;
+        }
+    }
+    out[used] = '\0';
+    return used;
+}
+
 char *json_string_decode(arena_t *arena, json_slice_t value, size_t *size)
 {
     if (json_kind(value) != JSON_STRING_VALUE || value.size < 2)
         return NULL;
-    const unsigned char *at = (const unsigned char *)value.data + 1, *end = at + value.size - 2;
-    if (memchr(at, '\\', value.size - 2) == NULL) {
-        if (size != NULL)
-            *size = value.size - 2;
-        return arena_memdup(arena, (const char *)at, value.size - 2);
-    }
     char *text = arena_alloc(arena, value.size); /* decoding never makes it longer */
     if (text == NULL)
         return NULL;
-    size_t used = 0;
-    while (at < end) {
-        char decoded[4];
-        size_t decoded_size = s_decode_char(&at, end, decoded);
-        memcpy(text + used, decoded, decoded_size);
-        used += decoded_size;
-    }
-    text[used] = '\0';
+    size_t used = json_string_decode_to(value, text);
     if (size != NULL)
         *size = used;
     return text;

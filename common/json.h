@@ -60,6 +60,10 @@ bool json_key_is(json_slice_t key, const char *name, size_t name_size);
  * be NULL. NULL if it is no string or memory is out. A decoded string may hold NULs. */
 char *json_string_decode(arena_t *arena, json_slice_t value, size_t *size);
 
+/* The same into out, which has room for value.size bytes; ends with a NUL. value is a string. The
+ * size without the NUL. out may be where value lies. */
+size_t json_string_decode_to(json_slice_t value, char *out);
+
 /* An integer without fraction or exponent that fits; false otherwise. */
 bool json_to_int64(json_slice_t value, int64_t *number);
 bool json_to_uint64(json_slice_t value, uint64_t *number);

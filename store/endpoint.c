@@ -10,6 +10,7 @@
 
 #include "common/bus_monitor.h"
 #include "common/clock.h"
+#include "common/json_tree.h"
 #include "common/log.h"
 #include "common/metrics.h"
 
@@ -55,8 +56,8 @@ typedef struct call {
     bus_verb_t verb;
     route_t *route;
     int64_t came_us;
-    json_t *body;
     size_t begun; /* offset of the answer that is printed now */
+    char texts[]; /* what public borrows from the body, decoded; as large as that */
 } call_t;
 
 struct endpoint {
@@ -164,7 +165,7 @@ static void s_free_call(call_t *call)
     self->calls_count--;
     metric_set(self->metric_calls, (int64_t)self->calls_count);
     call->peer->calls--;
-    json_decref(call->body);
+    json_decref(call->public.args);
     free(call);
 }
 
@@ -282,16 +283,15 @@ static route_t *s_find_http(endpoint_t *self, const json_t *args)
     return s_find_route(self, field);
 }
 
-static call_t *s_new_call(endpoint_t *self, peer_t *peer, const bus_record_t *record, json_t *body)
+/* Takes args. */
+static call_t *s_new_call(endpoint_t *self, peer_t *peer, const bus_record_t *record, json_t *args)
 {
-    call_t *call = calloc(1, sizeof *call);
+    call_t *call = malloc(sizeof *call + record->body_size);
     if (!call)
         abort();
-    call->endpoint = self;
-    call->peer = peer;
-    call->verb = record->verb;
-    call->came_us = clock_mono_us();
-    call->body = body;
+    *call =
+        (call_t){.endpoint = self, .peer = peer, .verb = record->verb, .came_us = clock_mono_us()};
+    call->public.args = args;
     call->public.id = record->id;
     call->public.deadline_ms =
         record->deadline_ms ? record->deadline_ms : clock_unix_ms() + DEFAULT_DEADLINE_MS;
@@ -308,31 +308,84 @@ static void s_run(call_t *call, route_t *route, store_handler_fn fn, void *arg)
     fn(arg, &call->public);
 }
 
-static void s_on_call(endpoint_t *self, peer_t *peer, const bus_record_t *record, json_t *body)
+typedef struct {
+    const char *text;
+    size_t size;
+} name_t;
+#define NAME(text_)                                                                                \
+    {                                                                                              \
+        text_, sizeof text_ - 1                                                                    \
+    }
+
+/* The values of the members with these names; an empty one where there is none. */
+static void s_pick(json_slice_t map, const name_t *names, int count, json_slice_t *values)
 {
-    const char *field = json_string_value(json_object_get(body, "field"));
-    json_t *args = json_object_get(body, "args");
-    if (!field || (args && !json_is_object(args) && !json_is_null(args))) {
+    json_slice_t key, value;
+    memset(values, 0, (size_t)count * sizeof *values);
+    if (json_kind(map) != JSON_MAP)
+        return;
+    for (json_walk_t walk = json_walk(map); json_walk_member(&walk, &key, &value);)
+        for (int i = 0; i < count; i++)
+            if (key.size >= names[i].size && json_key_is(key, names[i].text, names[i].size)) {
+                values[i] = value;
+                break;
+            }
+}
+
+/* A copy of the string at *end, which moves on; NULL if value is none. */
+static const char *s_keep(char **end, json_slice_t value)
+{
+    if (json_kind(value) != JSON_STRING_VALUE)
+        return NULL;
+    char *text = *end;
+    *end += json_string_decode_to(value, text) + 1;
+    return text;
+}
+
+enum { FIELD, ARGS, IDENTITY, RESUME, REQUEST, CLIENT, MEMBERS };
+static const name_t s_members[MEMBERS] = {NAME("field"),  NAME("args"),    NAME("identity"),
+                                          NAME("resume"), NAME("request"), NAME("client")};
+enum { HANDLE, SUB, PROVIDER, CLAIMS, IDENTITY_MEMBERS };
+static const name_t s_identity[IDENTITY_MEMBERS] = {NAME("handle"), NAME("sub"), NAME("provider"),
+                                                    NAME("claims")};
+static const name_t s_claims[] = {NAME("session")};
+
+/* What handlers want of the body but the arguments, which are there already. */
+static void s_fill_call(call_t *call, const json_slice_t members[MEMBERS])
+{
+    store_call_t *public = &call->public;
+    json_slice_t identity[IDENTITY_MEMBERS], session;
+    s_pick(members[IDENTITY], s_identity, IDENTITY_MEMBERS, identity);
+    s_pick(identity[CLAIMS], s_claims, 1, &session);
+    char *end = call->texts;
+    public->field = s_keep(&end, members[FIELD]);
+    public->handle = s_keep(&end, identity[HANDLE]);
+    public->sub = s_keep(&end, identity[SUB]);
+    public->provider = s_keep(&end, identity[PROVIDER]);
+    public->session = s_keep(&end, session);
+    public->resume = s_keep(&end, members[RESUME]);
+    public->request = s_keep(&end, members[REQUEST]);
+    public->client = s_keep(&end, members[CLIENT]);
+}
+
+static void s_on_call(endpoint_t *self, peer_t *peer, const bus_record_t *record, json_slice_t body)
+{
+    json_slice_t members[MEMBERS];
+    s_pick(body, s_members, MEMBERS, members);
+    json_kind_t kind = json_kind(members[ARGS]);
+    bool is_absent = kind == JSON_NONE || kind == JSON_NULL_VALUE;
+    json_t *args = is_absent ? json_object() : kind == JSON_MAP ? json_tree(members[ARGS]) : NULL;
+    if (json_kind(members[FIELD]) != JSON_STRING_VALUE || !args) {
         s_refuse(self, peer, record, ERR_INTERNAL,
                  "a CALL wants `field`, a string, and `args`, an object", NULL);
-        json_decref(body);
+        json_decref(args);
         return;
     }
-    if (!json_is_object(args)) {
-        args = json_object();
-        json_object_set_new(body, "args", args);
-    }
+    call_t *call = s_new_call(self, peer, record, args);
+    s_fill_call(call, members);
+    const char *field = call->public.field;
     route_t *route =
         strcmp(field, "HTTP") == 0 ? s_find_http(self, args) : s_find_route(self, field);
-    call_t *call = s_new_call(self, peer, record, body);
-    call->public.field = field;
-    call->public.args = args;
-    const json_t *identity = json_object_get(body, "identity");
-    call->public.identity = json_is_object(identity) ? identity : NULL;
-    call->public.handle = json_string_value(json_object_get(identity, "handle"));
-    call->public.resume = json_string_value(json_object_get(body, "resume"));
-    call->public.request = json_string_value(json_object_get(body, "request"));
-    call->public.client = json_string_value(json_object_get(body, "client"));
     if (!route) {
         call->route = &self->unknown_route;
         store_call_fail(&call->public, ERR_INTERNAL, NULL, "this service has no field %.100s",
@@ -340,6 +393,23 @@ static void s_on_call(endpoint_t *self, peer_t *peer, const bus_record_t *record
         return;
     }
     s_run(call, route, route->fn, route->arg);
+}
+
+/* REPLAY and HEADS: the body is their arguments. */
+static void
+s_on_request(endpoint_t *self, peer_t *peer, const bus_record_t *record, json_slice_t body)
+{
+    json_t *args = json_tree(body);
+    if (!args) {
+        s_refuse(self, peer, record, ERR_INTERNAL, "the record's body has a number too large",
+                 NULL);
+        return;
+    }
+    bool is_replay = record->verb == BUS_REPLAY;
+    call_t *call = s_new_call(self, peer, record, args);
+    call->public.field = is_replay ? "REPLAY" : "HEADS";
+    s_run(call, is_replay ? &self->replay_route : &self->heads_route,
+          is_replay ? self->options.replay : self->options.heads, self->options.arg);
 }
 
 static void s_on_hello(endpoint_t *self, peer_t *peer, const bus_record_t *record)
@@ -380,26 +450,18 @@ static void s_on_record(endpoint_t *self, peer_t *peer, const bus_record_t *reco
                  "\"outcome\":\"none\",\"retryAfterMs\":500");
         return;
     }
-    json_error_t json_error;
-    json_t *body = json_loadb(record->body, record->body_size, JSON_ALLOW_NUL, &json_error);
-    if (!json_is_object(body)) {
-        char text[JSON_ERROR_TEXT_LENGTH + 64];
-        snprintf(text, sizeof text, "the record's body is no JSON object: %s",
-                 body ? "another value" : json_error.text);
+    size_t error_offset = 0;
+    json_slice_t body = json_trim((json_slice_t){record->body, record->body_size});
+    if (!json_validate(record->body, record->body_size, BUS_BODY_DEPTH_MAX, &error_offset) ||
+        json_kind(body) != JSON_MAP) {
+        char text[96];
+        snprintf(text, sizeof text, "the record's body is no JSON object (byte %zu)", error_offset);
         s_refuse(self, peer, record, ERR_INTERNAL, text, NULL);
-        json_decref(body);
-        return;
-    }
-    if (record->verb == BUS_CALL) {
+    } else if (record->verb == BUS_CALL) {
         s_on_call(self, peer, record, body);
-        return;
+    } else {
+        s_on_request(self, peer, record, body);
     }
-    bool is_replay = record->verb == BUS_REPLAY;
-    call_t *call = s_new_call(self, peer, record, body);
-    call->public.field = is_replay ? "REPLAY" : "HEADS";
-    call->public.args = body;
-    s_run(call, is_replay ? &self->replay_route : &self->heads_route,
-          is_replay ? self->options.replay : self->options.heads, self->options.arg);
 }
 
 static void s_on_message(endpoint_t *self, peer_t *peer, const void *data, size_t size)

@@ -20,13 +20,14 @@ typedef struct endpoint endpoint_t;
 /* A call (proto/bus.md 4). All pointers are borrowed from it and live as long as it does. */
 typedef struct store_call {
     bus_id_t id;
-    const char *field;      /* "Mutation.signUp", or "HTTP" */
-    json_t *args;           /* an object, never NULL */
-    const json_t *identity; /* an object, or NULL: nobody said who he is */
-    const char *handle;     /* the identity's; NULL without one */
-    const char *resume;     /* a cursor, or NULL */
-    const char *request;    /* the gateway's id of the client's request, for logs; may be NULL */
-    const char *client;     /* the address that the client came from; may be NULL */
+    const char *field;          /* "Mutation.signUp", or "HTTP" */
+    json_t *args;               /* an object, never NULL */
+    const char *handle;         /* the identity's; NULL without one: nobody said who he is */
+    const char *sub, *provider; /* the identity's, or NULL */
+    const char *session;        /* claim session of the identity's token, or NULL */
+    const char *resume;         /* a cursor, or NULL */
+    const char *request; /* the gateway's id of the client's request, for logs; may be NULL */
+    const char *client;  /* the address that the client came from; may be NULL */
     int64_t
         deadline_ms; /* Unix time; never 0: the endpoint puts its own when the caller sent none */
 } store_call_t;

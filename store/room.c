@@ -10,9 +10,8 @@ bool room_is_private(const char *room, size_t size)
 
 const char *room_caller_account(const store_call_t *call)
 {
-    const char *provider = json_string_value(json_object_get(call->identity, "provider"));
-    const char *sub = json_string_value(json_object_get(call->identity, "sub"));
-    return provider && sub && strcmp(provider, "user-pool") == 0 ? sub : "";
+    bool has_account = call->sub && call->provider && strcmp(call->provider, "user-pool") == 0;
+    return has_account ? call->sub : "";
 }
 
 void room_refuse(store_call_t *call)

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "common/json.h"
+#include "common/json_tree.h"
 
 static const char *s_kind(const json_t *value)
 {
@@ -121,7 +121,7 @@ static bool s_take_map(json_slice_t value, json_t **tree)
     if (json_kind(value) == JSON_NULL_VALUE)
         return true;
     if (json_kind(value) == JSON_MAP)
-        *tree = json_loadb(value.data, value.size, JSON_ALLOW_NUL, NULL);
+        *tree = json_tree(value);
     return *tree != NULL;
 }
 

@@ -178,10 +178,8 @@ static const char *s_required(store_call_t *call, const char *name, size_t *size
 /* The caller's account, if this store's user pool made it. */
 static bool s_caller(const store_call_t *call, parley_uuid_t *account)
 {
-    const char *provider = json_string_value(json_object_get(call->identity, "provider"));
-    const json_t *sub = json_object_get(call->identity, "sub");
-    return provider && strcmp(provider, "user-pool") == 0 && json_is_string(sub) &&
-           uuid_parse_text(json_string_value(sub), json_string_length(sub), account);
+    return call->provider && strcmp(call->provider, "user-pool") == 0 && call->sub &&
+           uuid_parse_text(call->sub, strlen(call->sub), account);
 }
 
 /* ---- sessions as answers ---- */
@@ -530,11 +528,9 @@ static void s_on_signed_out(void *arg, const pg_outcome_t *outcome)
 static void s_sign_out_call(void *arg, store_call_t *call)
 {
     accounts_t *self = arg;
-    const json_t *claims = json_object_get(call->identity, "claims");
-    const json_t *session = json_object_get(claims, "session");
     parley_uuid_t account, session_id;
-    if (!s_caller(call, &account) || !json_is_string(session) ||
-        !uuid_parse_text(json_string_value(session), json_string_length(session), &session_id)) {
+    if (!s_caller(call, &account) || !call->session ||
+        !uuid_parse_text(call->session, strlen(call->session), &session_id)) {
         store_call_answer(call, "false", 5); /* an API key has no session that could end */
         return;
     }
