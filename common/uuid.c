@@ -1,14 +1,31 @@
 #include "common/uuid.h"
 
 #include <sodium.h>
+#include <string.h>
 
 #include "common/hex.h"
+
+enum { UUID_TIME = 6, UUID_RANDOM = 10 }; /* bytes */
+
+/* Random bytes for one id, of many that the kernel gave at once: a call of its own for each would
+ * cost more than all else that an id is made for. */
+static void s_random(uint8_t out[UUID_RANDOM])
+{
+    enum { IDS = 64 };
+    static _Thread_local uint8_t t_bytes[IDS][UUID_RANDOM];
+    static _Thread_local size_t t_left;
+    if (t_left == 0) {
+        randombytes_buf(t_bytes, sizeof t_bytes);
+        t_left = IDS;
+    }
+    memcpy(out, t_bytes[--t_left], UUID_RANDOM);
+}
 
 parley_uuid_t uuid_v7(int64_t unix_ms)
 {
     parley_uuid_t uuid;
-    randombytes_buf(uuid.bytes, sizeof uuid.bytes);
-    for (int i = 0; i < 6; i++)
+    s_random(uuid.bytes + UUID_TIME);
+    for (int i = 0; i < UUID_TIME; i++)
         uuid.bytes[i] = (uint8_t)((uint64_t)unix_ms >> (40 - 8 * i));
     uuid.bytes[6] = (uint8_t)(0x70 | (uuid.bytes[6] & 0x0F));
     uuid.bytes[8] = (uint8_t)(0x80 | (uuid.bytes[8] & 0x3F));

@@ -236,31 +236,53 @@ static err_code_t s_read_start(json_slice_t start, feed_subscription_t *out)
     return is_count && out->start_value <= SEQ_MAX ? ERR_OK : ERR_INTERNAL;
 }
 
+/* The members of the answer as they stand in the text; empty if absent. */
+typedef struct {
+    json_slice_t stream, epoch, start, head;
+} source_members_t;
+
+static source_members_t s_read_members(json_slice_t answer)
+{
+    source_members_t found = {0};
+    json_slice_t key, value, map = json_trim(answer);
+    if (json_kind(map) != JSON_MAP)
+        return found;
+    for (json_walk_t walk = json_walk(map); json_walk_member(&walk, &key, &value);) {
+        if (json_key_is(key, "stream", 6))
+            found.stream = value;
+        else if (json_key_is(key, "epoch", 5))
+            found.epoch = value;
+        else if (json_key_is(key, "start", 5))
+            found.start = value;
+        else if (json_key_is(key, "head", 4))
+            found.head = value;
+    }
+    return found;
+}
+
 err_code_t
 feed_read_source(arena_t *arena, json_slice_t answer, feed_subscription_t *out, err_t *err)
 {
-    json_slice_t value, start = {NULL, 0};
     size_t size = 0;
     cursor_base_t base;
     if (!json_validate(answer.data, answer.size, BUS_BODY_DEPTH_MAX, NULL))
         return err_set(err, ERR_INTERNAL, "the service's answer is no JSON");
-    json_slice_t map = json_trim(answer);
-    if (json_kind(map) != JSON_MAP || !json_get(map, "stream", &value))
+    source_members_t source = s_read_members(answer);
+    if (source.stream.size == 0)
         return err_set(err, ERR_INTERNAL, "the service named no stream");
-    out->stream = json_string_decode(arena, value, &size);
+    out->stream = json_string_decode(arena, source.stream, &size);
     if (out->stream == NULL || size == 0 || size > BUS_STREAM_MAX || strlen(out->stream) != size)
         return err_set(err, ERR_INTERNAL, "the service named no valid stream");
-    if (!json_get(map, "epoch", &value))
+    if (source.epoch.size == 0)
         return err_set(err, ERR_INTERNAL, "the service named no epoch");
-    out->epoch = json_string_decode(arena, value, NULL);
+    out->epoch = json_string_decode(arena, source.epoch, NULL);
     if (out->epoch == NULL || cursor_base(&base, out->epoch, out->stream, size) != ERR_OK)
         return err_set(err, ERR_INTERNAL, "the service named no valid epoch");
-    json_get(map, "start", &start);
-    if (s_read_start(start, out) != ERR_OK)
+    if (s_read_start(source.start, out) != ERR_OK)
         return err_set(err, ERR_INTERNAL, "the service named no valid start");
-    out->has_head = json_get(map, "head", &value) && json_kind(value) != JSON_NULL_VALUE;
+    out->has_head = source.head.size > 0 && json_kind(source.head) != JSON_NULL_VALUE;
     out->head = 0;
-    if (out->has_head && (!json_to_uint64(value, &out->head) || out->head > SEQ_MAX))
+    if (out->has_head && (!json_to_uint64(source.head, &out->head) || out->head > SEQ_MAX))
         return err_set(err, ERR_INTERNAL, "the service named no valid head");
     return ERR_OK;
 }

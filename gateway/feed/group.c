@@ -94,13 +94,19 @@ static char *s_key(const feed_subscription_t *who, const gql_execution_t *execut
     const char *execution_key = gql_execution_group_key(execution);
     const char *rights = who->rights != NULL ? who->rights : "";
     size_t identity_size = gql_execution_event_needs_calls(execution) ? who->identity.size : 0;
-    size_t size = strlen(execution_key) + strlen(rights) + identity_size + 64;
-    char *key = malloc(size);
-    if (key == NULL)
+    size_t rights_size = strlen(rights);
+    buffer_t key = BUFFER_INIT(SIZE_MAX);
+    buffer_reserve(&key, strlen(execution_key) + rights_size + identity_size + 64);
+    buffer_put_uint(&key, rights_size);
+    buffer_put_char(&key, ' ');
+    buffer_put_uint(&key, identity_size);
+    buffer_put_char(&key, ' ');
+    buffer_put(&key, rights, rights_size);
+    buffer_put(&key, who->identity.data, identity_size);
+    buffer_put(&key, execution_key, strlen(execution_key) + 1);
+    if (key.failed)
         abort();
-    snprintf(key, size, "%zu %zu %s%.*s%s", strlen(rights), identity_size, rights,
-             (int)identity_size, identity_size > 0 ? who->identity.data : "", execution_key);
-    return key;
+    return key.data;
 }
 
 group_t *group_get(stream_t *stream, const feed_subscription_t *who, gql_execution_t **execution_p)

@@ -217,6 +217,8 @@ bool http_list_has(const char *list, const char *token, bool case_counts)
 {
     size_t size = strlen(token);
     item_t item;
+    if (list && !strcmp(list, token))
+        return true; /* nearly always it is all there is */
     for (const char *at = list ? list : ""; s_next_item(&at, &item);)
         if (item.size == size && (case_counts ? !strncmp(item.value, token, size)
                                               : !strncasecmp(item.value, token, size)))

@@ -7,12 +7,12 @@
 
 const dialect_t *dialect_choose(const http_handshake_t *handshake)
 {
-    bool old = http_list_has(handshake->protocols, "graphql-ws", true);
-    if (strcmp(handshake->path, "/graphql") != 0 || handshake->header_param)
-        return old ? &DIALECT_APPSYNC : NULL;
-    if (http_list_has(handshake->protocols, "graphql-transport-ws", true))
+    bool is_appsync = strcmp(handshake->path, "/graphql") != 0 || handshake->header_param;
+    if (!is_appsync && http_list_has(handshake->protocols, "graphql-transport-ws", true))
         return &DIALECT_TRANSPORT_WS;
-    return old ? &DIALECT_GRAPHQL_WS : NULL;
+    if (!http_list_has(handshake->protocols, "graphql-ws", true))
+        return NULL;
+    return is_appsync ? &DIALECT_APPSYNC : &DIALECT_GRAPHQL_WS;
 }
 
 const char *dialect_protocol(const dialect_t *dialect)

@@ -61,8 +61,11 @@ const char *gql_execution_group_key(const gql_execution_t *const_self)
         return self->group_key;
     const ast_definition_t *definition = self->operation->definition;
     buffer_t key = BUFFER_INIT(KEY_MAX_BYTES);
-    buffer_printf(&key, "%p %s {", (void *)self->document->schema,
-                  definition->name ? definition->name->data : "");
+    buffer_put_uint(&key, (uintptr_t)self->document->schema);
+    buffer_put_char(&key, ' ');
+    if (definition->name)
+        buffer_put(&key, definition->name->data, definition->name->size);
+    buffer_put_str(&key, " {");
     for (uint32_t i = 0; i < definition->operation.variable_count; i++) {
         json_slice_t value = self->variables.values[i];
         if (!self->operation->is_rendering[i] || !value.data)
