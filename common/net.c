@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <linux/tcp.h> /* netinet/tcp.h does not know tcpi_bytes_received */
 #include <netdb.h>
 #include <poll.h>
 #include <stdint.h>
@@ -83,6 +84,15 @@ failed:;
     if (fd >= 0)
         close(fd);
     return -1;
+}
+
+uint64_t net_bytes_received(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t size = sizeof info;
+    const size_t end = offsetof(struct tcp_info, tcpi_bytes_received) + sizeof(uint64_t);
+    bool is_known = getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && size >= end;
+    return is_known ? info.tcpi_bytes_received : UINT64_MAX;
 }
 
 size_t net_raise_descriptor_limit(void)

@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "common/err.h"
@@ -18,6 +19,10 @@ net_parse_address(const char *text, struct sockaddr_storage *address, socklen_t 
  * sndbuf_bytes if > 0, which accepted sockets inherit); share_port sets SO_REUSEPORT. -1 and
  * ERR_SYSTEM with the address named ("address already in use"). */
 int net_listen(const char *address, bool share_port, int sndbuf_bytes, err_t *err);
+
+/* Bytes that came on a TCP connection so far, read or not; UINT64_MAX if the system does not say.
+ */
+uint64_t net_bytes_received(int fd);
 
 /* The limit of open descriptors, raised to the hard limit. */
 size_t net_raise_descriptor_limit(void);

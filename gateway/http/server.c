@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -570,6 +571,8 @@ http_server_t *http_server_new(const http_options_t *options, err_t *err)
         free(self);
         return NULL;
     }
+    const int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* what it accepts inherits that */
     self->daemon = s_start(self, fd);
     if (!self->daemon) {
         err_set_errno(err, errno, "starting the HTTP server");

@@ -33,6 +33,7 @@ typedef struct {
     const char *traceparent;
     const char *client;  /* address */
     uint64_t client_key; /* of it, for rate limits */
+    json_slice_t answer; /* what the connection is to say first; empty if that is said already */
 } http_handshake_t;
 
 typedef struct {

@@ -95,6 +95,14 @@ void conn_close(conn_t *self, uint16_t code, const char *reason)
 
 /* ---- out ---- */
 
+void conn_begin(conn_t *self, json_slice_t answer)
+{
+    if (!answer.size)
+        return;
+    buffer_put(&self->outlet.rest, answer.data, answer.size);
+    realtime_mark(self->realtime, self);
+}
+
 void conn_send(conn_t *self, const char *text, size_t size)
 {
     if (self->state != CONN_OPEN)

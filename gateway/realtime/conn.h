@@ -42,6 +42,9 @@ conn_t *conn_new(realtime_t *realtime, int fd, bool is_websocket, const dialect_
 /* The connection around a session. */
 conn_t *conn_of(session_t *session);
 
+/* The answer to the handshake, before anything else; nothing is done if it is empty. */
+void conn_begin(conn_t *self, json_slice_t answer);
+
 /* Says text: one message of a WebSocket, or raw bytes of an event stream. It goes out at the end of
  * this turn. */
 void conn_send(conn_t *self, const char *text, size_t size);

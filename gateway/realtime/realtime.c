@@ -141,6 +141,7 @@ static void s_open_websocket(void *arg,
     session->authorization = s_dup(handshake->authorization);
     session->api_key = s_dup(handshake->api_key);
     session_set_names(session, handshake->request_id, handshake->client);
+    conn_begin(conn, handshake->answer);
     log_debug("WebSocket opened", log_str("connection", session->request_id),
               log_str("dialect", session->dialect->name), log_str("client", session->client),
               LOG_END);

@@ -514,6 +514,26 @@ static void test_websocket_handshake(void **state)
     assert_int_equal(realtime_count(s_world.realtime), 0);
 }
 
+/* libmicrohttpd, which adds the date, answers only where more may have come than the handshake. */
+static void test_who_answers_the_handshake(void **state)
+{
+    (void)state;
+    int fd = s_connect();
+    s_send(fd, HANDSHAKE(VERSION KEY));
+    assert_null(strstr(s_receive(fd, 1), "Date:"));
+    close(fd);
+    fd = s_connect();
+    s_send(fd, "GET /livez HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_non_null(strstr(s_receive(fd, 1), "alive"));
+    s_send(fd, HANDSHAKE(VERSION KEY));
+    const char *response = s_receive(fd, 1);
+    assert_memory_equal(response, "HTTP/1.1 101 ", 13);
+    assert_non_null(strstr(response, "Date:"));
+    close(fd);
+    ws_world_pump(&s_world);
+    assert_int_equal(realtime_count(s_world.realtime), 0);
+}
+
 static void test_what_comes_behind_the_handshake_is_heard(void **state)
 {
     (void)state;
@@ -794,6 +814,7 @@ int main(void)
         TEST(test_cors),
         TEST(test_pages),
         TEST(test_websocket_handshake),
+        TEST(test_who_answers_the_handshake),
         TEST(test_what_comes_behind_the_handshake_is_heard),
         TEST(test_event_stream),
         TEST(test_limit_of_connections),
