@@ -172,6 +172,33 @@ test('a lost connection is shown and heals without hole or repetition', async ()
   browser.assertContent(/WebSocket/);
 });
 
+test('a room that was empty when the connection was lost: what came first is there, too', async () => {
+  const room = newRoom('was empty');
+  const ann = await browser.page();
+  let isCut = false;
+  let socket;
+  await ann.routeWebSocket('**/graphql', (opened) => {
+    if (isCut) return opened.close({ code: 1012 });
+    socket = opened;
+    opened.connectToServer();
+  });
+  await ann.goto(`${system.url}/#/room/${room}`);
+  await signUpWith(ann, handle('ann'));
+  await isLive(ann);
+  isCut = true;
+  await socket.close({ code: 1012 });
+  await ann.locator('.connection.is-reconnecting').waitFor();
+  const { token } = await signUp(system.url);
+  const expected = Array.from({ length: 55 }, (_, i) => `message ${i}`); // a page holds 50
+  for (const body of expected) await create(system.url, token, body, { room });
+  isCut = false;
+  await said(ann, 'message 54').waitFor();
+  await ann.locator('.scroller').evaluate((view) => view.scrollTo(0, 0));
+  await said(ann, 'message 0').waitFor();
+  assert.deepEqual(await bodies(ann), expected);
+  browser.assertContent(/WebSocket/);
+});
+
 test('gateway and store may die and come back', { skip: process.env.PARLEY_E2E_URL ? 'not our processes' : false }, async () => {
   const room = newRoom('dying');
   const ann = await browser.person('ann', { room });

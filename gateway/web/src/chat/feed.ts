@@ -47,6 +47,8 @@ export class RoomFeed {
     readonly state = new Store<FeedState>(START);
     private isOpen = true;
     private lastCursor: string | null = null;
+    /** The room was empty when following began: what came before the newest ones since then is not known. */
+    private isByNumber = false;
     private arrived: Message[] = [];
     private flushTimer: ReturnType<typeof setTimeout> | undefined;
     private unsubscribe: (() => void) | null = null;
@@ -194,6 +196,7 @@ export class RoomFeed {
                 reject(error);
             };
             // An empty room has no cursor yet: its first messages are asked for by number.
+            this.isByNumber = this.lastCursor === null;
             const from = this.lastCursor === null ? { last: PAGE_SIZE } : { after: this.lastCursor };
             this.unsubscribe = this.realtime.subscribe(
                 ADD_MESSAGE,
@@ -232,7 +235,8 @@ export class RoomFeed {
         }
         const before = this.state.get().messages;
         const messages = append(before, arrived);
-        this.update({ messages });
+        const mayLack = this.isByNumber && before.length < PAGE_SIZE && messages.length >= PAGE_SIZE;
+        this.update(mayLack ? { messages, hasOlder: true } : { messages });
         this.onArrival(messages.slice(before.length));
     }
 
