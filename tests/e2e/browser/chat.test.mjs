@@ -318,6 +318,22 @@ test('signing out ends the session in every tab and on the server', async () => 
   browser.assertContent();
 });
 
+test('signing out with an access token that has ended ends the session all the same', async () => {
+  const ann = await browser.person('ann');
+  const { token, refreshToken } = await ann.evaluate(() => {
+    const session = JSON.parse(localStorage.getItem('parley.session'));
+    localStorage.setItem('parley.session', JSON.stringify({ ...session, token: `${session.token.slice(0, -4)}AAAA` }));
+    return session;
+  });
+  const answered = ann.waitForResponse(async (response) => response.request().postDataJSON()?.query.includes('signOut') && response.ok());
+  await ann.getByRole('button', { name: 'Sign out' }).click();
+  await answered;
+  const query = 'mutation ($t: String!) { refreshSession(refreshToken: $t) { token } }';
+  await assert.rejects(data(system.url, { query, variables: { t: refreshToken } }), /UNAUTHENTICATED/);
+  await assert.rejects(data(system.url, { query: '{ me { handle } }', token }), /UNAUTHENTICATED/);
+  browser.assertContent(FAILED_ON_PURPOSE);
+});
+
 test('an old or refused access token is renewed unnoticed, once for all tabs', async () => {
   const room = newRoom('tokens');
   const ann = await browser.person('ann', { room });

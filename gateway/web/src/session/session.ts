@@ -55,7 +55,20 @@ class SessionKeeper {
         const session = read();
         this.clear(false);
         if (session) {
-            await execute(SIGN_OUT, {}, session.token).catch(() => undefined);
+            await this.endAtServer(session).catch(() => undefined);
+        }
+    }
+
+    /** An access token that is no longer good ends nothing: its successor does. */
+    private async endAtServer({ token, refreshToken }: Session): Promise<void> {
+        try {
+            await execute(SIGN_OUT, {}, token);
+        } catch (error) {
+            if (codeOf(error) !== "UNAUTHENTICATED") {
+                throw error;
+            }
+            const { refreshSession } = await execute(REFRESH_SESSION, { refreshToken });
+            await execute(SIGN_OUT, {}, refreshSession.token);
         }
     }
 
