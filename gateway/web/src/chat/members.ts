@@ -37,17 +37,17 @@ export class Members {
 
     async invite(handle: string): Promise<void> {
         await session.authorized((token) => execute(INVITE, { room: this.room, handle }, token));
-        await this.load();
+        await this.reload();
     }
 
     async setRole(handle: string, role: RoomRole): Promise<void> {
         await session.authorized((token) => execute(SET_ROLE, { room: this.room, handle, role }, token));
-        await this.load();
+        await this.reload();
     }
 
     async remove(handle: string): Promise<void> {
         await session.authorized((token) => execute(REMOVE, { room: this.room, handle }, token));
-        await this.load();
+        await this.reload();
     }
 
     async leave(): Promise<void> {
@@ -72,6 +72,15 @@ export class Members {
         }
     }
 
+    /** After a change, which holds whether or not the list can be had now. */
+    private async reload(): Promise<void> {
+        try {
+            await this.load();
+        } catch (error) {
+            this.again(codeOf(error) === "FORBIDDEN");
+        }
+    }
+
     private follow(): void {
         const after = this.list.get()[0]?.cursor;
         if (!this.isOpen || after === undefined) {
@@ -85,7 +94,7 @@ export class Members {
                 next: () => {
                     clearTimeout(this.timer);
                     this.timer = setTimeout(() => {
-                        this.load().catch(() => undefined);
+                        void this.reload();
                         this.onChange();
                     }, GATHER_MS);
                 },
@@ -97,6 +106,8 @@ export class Members {
     /** Begins anew later; not in a room that is closed to us, where the feed tells what there is to tell. */
     private again(isClosed: boolean): void {
         clearTimeout(this.timer);
+        this.unsubscribe?.();
+        this.unsubscribe = null;
         if (!this.isOpen) {
             return;
         }
