@@ -21,7 +21,7 @@ const QUICK = ['w1', 'w2', 'w3', 'w4'];
 // Seconds: of the whole, and of each workload, which then makes fewer rounds and says so.
 const LIMIT_S = { quick: 100, all: 23 * 60 };
 const GRACE_S = 45;
-const SHARE_S = { w1: 140, w2: 150, w3: 200, w4: 285, w5: 180, w6: 110, w7: 80, w8: 60, scale: 120, startup: 30 };
+const SHARE_S = { w1: 140, w2: 150, w3: 200, w4: 285, w5: 230, w6: 110, w7: 80, w8: 60, scale: 120, startup: 30 };
 
 const { quick, names } = readArguments(process.argv.slice(2));
 const MESSAGES_LEAST = 100_000; // each of the rooms then has more than one page
@@ -92,7 +92,7 @@ function describe() {
     machine: { cpu: os.cpus()[0].model, cores: os.cpus().length, memoryGb: Math.round(os.totalmem() / 2 ** 30), kernel: os.release().split('-')[0], load: os.loadavg()[0] },
     versions,
     postgres: POSTGRES_CONF.trim().split('\n'),
-    payload: 'messages of about 50 bytes, events of about 330; loopback, load generators on the same cores',
+    payload: 'messages of about 50 bytes, events of about 330',
     rounds: context.rounds,
     roundSeconds: context.seconds,
     messages: context.messages,
@@ -104,7 +104,7 @@ function sayDescription({ machine: { cpu, cores, memoryGb, kernel, load }, versi
   console.log(Object.entries(versions).filter(([, version]) => version).map(([name, version]) => `${name} ${version}`).join(', '));
   console.log(`PostgreSQL for all: ${postgres.join(', ')}`);
   console.log(`${context.rounds} rounds of ${context.seconds} s, systems in turn within each; medians, ratios with (lowest–highest) of the rounds`);
-  console.log(`Payload: ${payload}. CPU: all processes of a system, PostgreSQL apart`);
+  console.log(`Payload: ${payload}; over loopback, the load generators on the same cores. CPU: all processes of a system, PostgreSQL apart`);
 }
 
 // A workload ends itself when its time is over; one that hangs is ended here, with all its processes.
@@ -148,9 +148,12 @@ function resultsToGoOnWith({ versions }) {
   return earlier.versions?.parley === versions.parley ? earlier.workloads : {};
 }
 
+// Five digits are more than any of it is good for.
+const rounded = (_key, value) => (typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value);
+
 function save(report) {
   fs.mkdirSync(folder, { recursive: true });
-  fs.writeFileSync(file, `${JSON.stringify(report, null, 1)}\n`);
+  fs.writeFileSync(file, `${JSON.stringify(report, rounded, 1)}\n`);
 }
 
 async function runAll(database) {

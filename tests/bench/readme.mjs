@@ -108,14 +108,14 @@ function missed(report) {
 
 function speed(report, plots) {
   const figures = new Figures(report);
-  const { machine, versions, date, rounds, roundSeconds } = report;
+  const { machine, versions, date, rounds, roundSeconds, payload } = report;
   const peers = ['PostgreSQL', 'node', 'mercurius', '@apollo/server', 'graphql-yoga', 'postgraphile', 'graphql-ws', 'nchan', 'nats-server'].filter((name) => versions[name]).map((name) => `${name} ${versions[name]}`);
   const [requests, pushes] = [requestTable(figures), pushTable(figures)];
   const stolen = Math.max(...Object.values(report.workloads).map(({ stolenPercent }) => stolenPercent));
   const others = stolen >= 2 ? ` Other guests of the host took up to ${Math.round(stolen)}% of the CPU meanwhile.` : '';
   return `Measured on ${date} by \`tests/bench/run\` (${versions.parley}) on ${machine.cores} cores of ${machine.cpu}, ${machine.memoryGb} GB, Linux ${machine.kernel}, with the load generators and PostgreSQL
-on the same cores: medians of ${rounds} rounds of ${roundSeconds} s, the systems in turn. CPU is that of all server processes of a system, without PostgreSQL. The same database
-settings (\`synchronous_commit=on\`), schema and data for all; ${peers.join(', ')}.${others}
+on the same cores: ${payload}; medians of ${rounds} rounds of ${roundSeconds} s, the systems in turn. CPU is that of all server processes of a system,
+without PostgreSQL. The same database settings (\`synchronous_commit=on\`), schema and data for all; ${peers.join(', ')}.${others}
 
 ${requests}
 

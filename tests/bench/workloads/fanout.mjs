@@ -155,7 +155,7 @@ async function idle(context, system, subscribers) {
     const cpuBefore = system.cpu();
     const queries = await queriesPerSecond(context, context.idleSeconds);
     const used = system.cpu().since(cpuBefore);
-    return { bytesEach: bytes, cpuPercent: used.cores * 100, queriesPerSecond: queries, ownQueriesPerSecond, rssMb: system.rssKb() / 1024, queries: context.database.topQueries() };
+    return { bytesEach: bytes, cpuPercent: used.cores * 100, queriesPerSecond: queries, ownQueriesPerSecond, rssMb: system.rssKb() / 1024, queries: queries > 0 ? context.database.topQueries() : [] };
   } finally {
     await crowd.close();
   }

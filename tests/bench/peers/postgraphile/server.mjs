@@ -1,4 +1,4 @@
-// PostGraphile 5 over the same tables: its schema comes from the database (see ../postgraphile.sql for the mutation).
+// PostGraphile 5 over the same tables: its schema comes from the database (see lib/database.mjs for the mutation).
 import { createServer } from 'node:http';
 import { postgraphile } from 'postgraphile';
 import { makePgService } from 'postgraphile/adaptors/pg';
