@@ -466,12 +466,14 @@ bool json_get(json_slice_t map, const char *name, json_slice_t *value)
 size_t json_string_decode_to(json_slice_t value, char *out)
 {
     const unsigned char *at = (const unsigned char *)value.data + 1, *end = at + value.size - 2;
-    size_t used = value.size - 2;
-    if (memchr(at, '\\', used) == NULL) {
-        memmove(out, at, used);
-    } else {
-        used = 0;
-        while (at < end) { /* never longer than what was read */
+    size_t used = 0; /* never more than what was read */
+    while (at < end) {
+        const unsigned char *escape = memchr(at, '\\', (size_t)(end - at));
+        size_t plain = (size_t)((escape != NULL ? escape : end) - at);
+        memmove(out + used, at, plain);
+        used += plain;
+        at += plain;
+        if (escape != NULL) {
             char decoded[4];
             size_t decoded_size = s_decode_char(&at, end, decoded);
             memcpy(out + used, decoded, decoded_size);
