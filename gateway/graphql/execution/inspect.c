@@ -6,7 +6,7 @@
 
 #include "common/json.h"
 
-enum { MAX_ITEMS = 10, MAX_LEVELS = 2 };
+enum { MAX_ITEMS = 10, MAX_LEVELS = 2, VALUE_MAX = 64 * INSPECT_MAX };
 
 /* Shortest digits that read back as the same number: "d.ddde±x" in text. */
 static void s_shortest(double number, char text[40])
@@ -140,7 +140,7 @@ static const char *s_text(arena_t *arena, const buffer_t *out)
 
 const char *inspect_text(arena_t *arena, const char *start, const char *end)
 {
-    buffer_t out = BUFFER_INIT((size_t)64 * INSPECT_MAX);
+    buffer_t out = BUFFER_INIT(VALUE_MAX);
     buffer_put(&out, "", 0);
     s_value(&out, arena, json_trim((json_slice_t){start, (size_t)(end - start)}), 0);
     const char *text = s_text(arena, &out);
@@ -148,12 +148,25 @@ const char *inspect_text(arena_t *arena, const char *start, const char *end)
     return text;
 }
 
+/* Takes text as long as there is room, and ends the writing then. */
+static int s_write(const char *data, size_t size, void *arg)
+{
+    buffer_t *out = arg;
+    size_t room = out->limit - out->size;
+    buffer_put(out, data, size < room ? size : room);
+    out->failed |= size > room;
+    return out->failed ? -1 : 0;
+}
+
+/* A large value is not written as a whole, for each of its errors, to be cut then: its beginning is
+ * shown as JSON. */
 const char *inspect_value(arena_t *arena, const json_t *value)
 {
-    char *json = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
-    if (!json)
-        return "…";
-    const char *text = inspect_text(arena, json, json + strlen(json));
-    free(json);
+    buffer_t json = BUFFER_INIT(VALUE_MAX);
+    bool is_whole = json_dump_callback(value, s_write, &json, JSON_ENCODE_ANY | JSON_COMPACT) == 0;
+    json.failed |= !is_whole;
+    const char *text =
+        is_whole ? inspect_text(arena, json.data, json.data + json.size) : s_text(arena, &json);
+    buffer_free(&json);
     return text;
 }

@@ -15,6 +15,7 @@ enum { INSPECT_MAX = 1000 };
 /* Valid JSON text from start to end. */
 const char *inspect_text(arena_t *arena, const char *start, const char *end);
 
+/* A value of more than 64 INSPECT_MAX bytes is shown as it is written in JSON. */
 const char *inspect_value(arena_t *arena, const json_t *value);
 
 /* A finite number as JavaScript prints it: 5, 0.1, 1e+21. */

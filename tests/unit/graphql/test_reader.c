@@ -186,6 +186,27 @@ static void test_long_values_are_cut(void **state)
     arena_destroy(&arena);
 }
 
+/* Of a large value only the beginning is looked at: it may be complained about many times. */
+static void test_large_values(void **state)
+{
+    (void)state;
+    json_t *value = json_object();
+    json_t *list = json_array();
+    for (int i = 0; i < 20000; i++)
+        json_array_append_new(list, json_string("\xc3\xa9\xc3\xa9"));
+    json_object_set(value, "small", json_true());
+    arena_t *arena = arena_new(LIMIT);
+    assert_string_equal(inspect_value(arena, value), "{ small: true }");
+    json_object_set_new(value, "large", list);
+    const char *shown = inspect_value(arena, value);
+    size_t size = strlen(shown);
+    assert_int_equal(strncmp(shown, "{\"small\":true,\"large\":[\"\xc3\xa9", 26), 0);
+    assert_true(size <= INSPECT_MAX + 3 && utf8_is_valid(shown, size));
+    assert_string_equal(shown + size - 3, "…");
+    json_decref(value);
+    arena_destroy(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -196,6 +217,7 @@ int main(void)
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_shown_values),
         cmocka_unit_test(test_long_values_are_cut),
+        cmocka_unit_test(test_large_values),
     };
     return cmocka_run_group_tests_name("reader", tests, NULL, NULL);
 }
