@@ -55,7 +55,7 @@ function deliveryBars(report) {
 }
 
 export const PLOTS = [
-  { file: 'reads', title: 'Newest 50 messages, requests/s', note: 'more is better · getMessages, 1 M messages, 64 connections', bars: (report) => barsOf(caseOf(report, 'w2', 'newest'), 'perSecond') },
+  { file: 'reads', title: 'Newest 50 messages, requests/s', note: ({ messages }) => `more is better · getMessages, ${messages.toLocaleString('en')} messages, 64 connections`, bars: (report) => barsOf(caseOf(report, 'w2', 'newest'), 'perSecond') },
   { file: 'writes', title: 'Durable messages/s', note: 'more is better · createMessage, 100 rooms, 256 connections', bars: (report) => barsOf(caseOf(report, 'w3', 'rooms'), 'perSecond') },
   { file: 'fanout', title: 'Most deliveries/s with p99 below 500 ms', note: 'more is better · one room, 5,000 subscribers', bars: (report) => barsOf(caseOf(report, 'w4', 'most'), 'perSecond') },
   { file: 'delivery', title: 'CPU µs of a delivery', note: 'less is better · 5,000 subscribers, by events a second', bars: deliveryBars },
@@ -65,7 +65,7 @@ export const PLOTS = [
 
 // The plots whose workloads were run, each with its two files: { file, title, files: { name: svg } }. They are written if there is a folder.
 export function drawPlots(report, folder) {
-  const drawn = PLOTS.map((plot) => ({ ...plot, bars: plot.bars(report) })).filter(({ bars }) => bars.length > 1);
+  const drawn = PLOTS.map((plot) => ({ ...plot, note: typeof plot.note === 'function' ? plot.note(report) : plot.note, bars: plot.bars(report) })).filter(({ bars }) => bars.length > 1);
   return drawn.map((plot, i) => {
     const besides = drawn[i ^ 1] ?? plot; // two stand in a row
     plot.rows = Math.max(plot.bars.length, besides.bars.length);
