@@ -21,7 +21,7 @@ const QUICK = ['w1', 'w2', 'w3', 'w4'];
 // Seconds: of the whole, and of each workload, which then makes fewer rounds and says so.
 const LIMIT_S = { quick: 100, all: 23 * 60 };
 const GRACE_S = 45;
-const SHARE_S = { w1: 140, w2: 150, w3: 200, w4: 285, w5: 230, w6: 110, w7: 80, w8: 60, scale: 120, startup: 30 };
+const SHARE_S = { w1: 140, w2: 150, w3: 200, w4: 270, w5: 230, w6: 110, w7: 80, w8: 60, scale: 120, startup: 30 };
 
 const { quick, names } = readArguments(process.argv.slice(2));
 const MESSAGES_LEAST = 100_000; // each of the rooms then has more than one page
