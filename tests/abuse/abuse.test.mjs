@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { signUp } from '../e2e/harness/client.mjs';
 import { PLAIN_MEMORY, startSystem, until } from '../e2e/harness/system.mjs';
-import { attack, GATEWAY_ARGS, measure } from './abuse.mjs';
+import { attack, GATEWAY_ARGS, holdIdle, measure } from './abuse.mjs';
 import { ATTACKS } from './attacks.mjs';
 
 const SECONDS = 0.6;
@@ -12,6 +12,8 @@ const COUNT = 300;
 const GROWTH_KB = 120_000;
 const SLOWER = 20; // times, on a machine that does other things too
 const SLOW_MS = 1000;
+const IDLE = 2000;
+const IDLE_KB = 30; // of memory, each, with a sanitizer; 2 to 3 without
 
 describe('a client beside attackers', () => {
   let system, token, calm;
@@ -33,6 +35,14 @@ describe('a client beside attackers', () => {
       assert.ok(result.grownKb < GROWTH_KB, told);
       assert.ok(result.tally.opened > 2, told);
     });
+
+  test('idle connections cost little', async () => {
+    const result = await holdIdle(system, token, { count: IDLE, seconds: 1.5 });
+    const told = JSON.stringify({ calm, result });
+    assert.deepEqual([result.tally.left, result.failed], [IDLE, 0], told);
+    assert.ok(result.p99 < Math.max(SLOWER * calm.p99, SLOW_MS), told);
+    assert.ok(result.eachKb < IDLE_KB, told);
+  });
 
   test('what is slow or silent is closed', async () => {
     const names = ['slowHeads', 'slowBodies', 'silentConnections', 'slowHandshakes', 'silentWebSockets'];

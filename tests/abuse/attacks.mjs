@@ -9,12 +9,13 @@ const UPGRADE = 'GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgr
 const POST = 'POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n';
 
 // A connection that counts what becomes of it: open, closed by the gateway, and the first line that was answered.
-function connect(port, tally) {
+function connect(port, tally, { reads = true } = {}) {
   const socket = net.connect(port, '127.0.0.1');
   tally.opened = (tally.opened ?? 0) + 1;
   socket.first = '';
   socket.on('data', (chunk) => {
     if (socket.first.length < 40) socket.first += chunk.toString('latin1');
+    if (!reads) socket.pause();
   });
   socket.on('error', () => {});
   socket.on('close', () => {
@@ -26,11 +27,11 @@ function connect(port, tally) {
 }
 
 // `count` connections that say `hello` at once and then `more` each 200 ms, until the time is over.
-async function drip({ port, count, seconds, tally }, hello, more) {
+async function drip({ port, count, seconds, tally }, hello, { more, reads } = {}) {
   const sockets = [];
   const end = Date.now() + seconds * 1000;
   for (let i = 0; i < count && Date.now() < end; i++) {
-    const socket = connect(port, tally);
+    const socket = connect(port, tally, { reads });
     socket.write(hello);
     sockets.push(socket);
     if (i % 100 === 99) await sleep(20);
@@ -67,12 +68,14 @@ const post = (query, headers = '') => {
   return `${POST}${headers}Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`;
 };
 
+// length: said in 64 bits, whatever it is.
 function frame(first, payload, { masked = true, length } = {}) {
-  const size = length ?? BigInt(payload.length);
-  const head = Buffer.alloc(10);
+  const size = length === undefined && payload.length < 65536 ? payload.length : null;
+  const head = Buffer.alloc(size === null ? 10 : size < 126 ? 2 : 4);
   head[0] = first;
-  head[1] = (masked ? 128 : 0) | 127;
-  head.writeBigUInt64BE(size, 2);
+  head[1] = (masked ? 128 : 0) | (size === null ? 127 : Math.min(size, 126));
+  if (size === null) head.writeBigUInt64BE(length ?? BigInt(payload.length), 2);
+  else if (size >= 126) head.writeUInt16BE(size, 2);
   return Buffer.concat([head, masked ? Buffer.alloc(4) : Buffer.alloc(0), payload]);
 }
 
@@ -113,13 +116,13 @@ const bombs = [
 const any = (list) => list[crypto.randomInt(list.length)]();
 
 export const ATTACKS = {
-  slowHeads: (run) => drip(run, 'POST /graphql HTTP/1.1\r\nHost: x\r\n', 'X-More: y\r\n'),
-  slowBodies: (run) => drip(run, `${POST}Content-Length: 100000\r\n\r\n{"query":"`, 'x'),
+  slowHeads: (run) => drip(run, 'POST /graphql HTTP/1.1\r\nHost: x\r\n', { more: 'X-More: y\r\n' }),
+  slowBodies: (run) => drip(run, `${POST}Content-Length: 100000\r\n\r\n{"query":"`, { more: 'x' }),
   silentConnections: (run) => drip(run, ''),
-  slowHandshakes: (run) => drip(run, UPGRADE.slice(0, -2), 'X-More: y\r\n'),
+  slowHandshakes: (run) => drip(run, UPGRADE.slice(0, -2), { more: 'X-More: y\r\n' }),
   silentWebSockets: (run) => drip(run, UPGRADE),
   idleWebSockets: (run) => drip(run, Buffer.concat([text(UPGRADE), frame(0x81, text('{"type":"connection_init"}'))])),
-  unreadAnswers: (run) => drip(run, post('{ __schema { types { name fields { name description } } } }').replace('Connection: close\r\n', '').repeat(50)),
+  unreadAnswers: (run) => drip(run, post('{ __schema { types { name fields { name description } } } }').replace('Connection: close\r\n', '').repeat(50), { reads: false }),
   headerFlood: (run) => knock(run, `GET / HTTP/1.1\r\nHost: x\r\n${`X-Long: ${'y'.repeat(1000)}\r\n`.repeat(200)}\r\n`),
   bodyFlood: (run) => knock(run, `${POST}Transfer-Encoding: chunked\r\n\r\n${`10000\r\n${'x'.repeat(65536)}\r\n`.repeat(200)}`, 4),
   largeLengths: (run) => knock(run, `${POST}Content-Length: 99999999999999999999\r\n\r\n`),
@@ -130,9 +133,28 @@ export const ATTACKS = {
   churn: (run) => knock(run, 'GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 32),
 };
 
+// Connections that say what they must and nothing more, every second one a WebSocket: opened as fast as they are taken, then
+// held for so long.
+async function idle({ port, count, seconds, tally }) {
+  const sockets = [];
+  const opened = Array.from({ length: count }, (_, i) => async () => {
+    const socket = connect(port, tally);
+    sockets.push(socket);
+    socket.write(i % 2 ? Buffer.concat([text(UPGRADE), frame(0x81, text('{"type":"connection_init"}'))]) : 'GET /livez HTTP/1.1\r\nHost: x\r\n\r\n');
+    await new Promise((resolve) => socket.once('data', resolve).once('close', resolve));
+  });
+  const lane = async () => {
+    for (let open; (open = opened.pop()); ) await open();
+  };
+  await Promise.all(Array.from({ length: 64 }, lane));
+  await sleep(seconds * 1000);
+  tally.left = sockets.filter((socket) => !socket.destroyed).length;
+  for (const socket of sockets) socket.destroy();
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const [name, port, count, seconds] = process.argv.slice(2);
   const tally = {};
-  await ATTACKS[name]({ port: Number(port), count: Number(count), seconds: Number(seconds), tally });
+  await (ATTACKS[name] ?? idle)({ port: Number(port), count: Number(count), seconds: Number(seconds), tally });
   process.stdout.write(`${JSON.stringify(tally)}\n`, () => process.exit(0));
 }
