@@ -29,8 +29,9 @@ struct loop {
     void *on_stop_arg;
     deferred_list_t deferred; /* for the end of this turn */
     deferred_list_t next;     /* for the end of the next one */
-    size_t next_due;          /* of those: they were there before this turn looked around */
-    loop_zmq_t *kicked;       /* sockets to look at in the end of this turn */
+    uint64_t turn;
+    size_t next_due;    /* of those: they were there before this turn looked around */
+    loop_zmq_t *kicked; /* sockets to look at in the end of this turn */
 };
 
 struct loop_zmq {
@@ -158,6 +159,11 @@ void loop_next_turn(loop_t *self, void (*fn)(void *arg), void *arg)
     s_put_off(self, &self->next, fn, arg);
 }
 
+uint64_t loop_turn(const loop_t *self)
+{
+    return self->turn;
+}
+
 static void s_cancel(deferred_list_t *list, void (*fn)(void *arg), const void *arg)
 {
     for (size_t i = 0; i < list->count; i++)
@@ -175,6 +181,7 @@ static void s_on_prepare(uv_prepare_t *prepare)
 {
     loop_t *self = prepare->data;
     self->next_due = self->next.count;
+    self->turn++;
     log_flush();
 }
 

@@ -24,6 +24,8 @@ void loop_defer(loop_t *self, void (*fn)(void *arg), void *arg);
 /* Calls fn(arg) once in the next turn, when everybody else has had his. For work in slices: a timer
  * of 0 ms that is started from its own callback runs again at once (libuv before 1.45). */
 void loop_next_turn(loop_t *self, void (*fn)(void *arg), void *arg);
+/* Counts the turns. */
+uint64_t loop_turn(const loop_t *self);
 /* Takes back what was put off with this fn and arg, by either. */
 void loop_defer_cancel(loop_t *self, void (*fn)(void *arg), void *arg);
 

@@ -235,7 +235,8 @@ void endpoint_graphql(exchange_t *self)
     }
     if (!exchange_take_operation(self))
         return;
-    if (self->body.size > LARGE_BODY && runner_slow_lane(self->options->runner))
+    slow_lane_t *lane = runner_slow_lane(self->options->runner);
+    if (lane && (self->body.size > LARGE_BODY || slow_lane_claims(lane, self->client_key)))
         s_wait(self, s_handle_slowly);
     else
         s_handle(self, true);

@@ -5,7 +5,13 @@
 #include "common/clock.h"
 #include "common/metrics.h"
 
-enum { QUEUES = 64 }; /* clients share one by chance; the keys are secret */
+enum { QUEUES = 256, SHARES = 4096 }; /* clients share one by chance; the keys are secret */
+
+/* What a client had in his last turn. */
+typedef struct {
+    uint64_t turn;
+    uint64_t count;
+} share_t;
 
 struct slow_lane {
     loop_t *loop;
@@ -13,6 +19,7 @@ struct slow_lane {
     size_t turn;           /* the queue that is next */
     size_t count;
     bool is_due; /* in the next turn */
+    share_t shares[SHARES];
     metric_t *waiting, *refused;
 };
 
@@ -58,9 +65,9 @@ slow_lane_t *slow_lane_new(loop_t *loop)
     for (size_t i = 0; i < QUEUES; i++)
         list_init(&self->queues[i]);
     self->waiting = metrics_gauge("parley_slow_lane_waiting",
-                                  "Requests that wait for their document to be prepared.", NULL);
+                                  "Requests that wait for their turn in the slow lane.", NULL);
     self->refused = metrics_counter("parley_slow_lane_refused_total",
-                                    "Requests refused because too many waited for that.", NULL);
+                                    "Requests refused because too many waited there.", NULL);
     return self;
 }
 
@@ -72,6 +79,15 @@ void slow_lane_destroy(slow_lane_t **self_p)
     *self_p = NULL;
     loop_defer_cancel(self->loop, s_run, self);
     free(self);
+}
+
+bool slow_lane_claims(slow_lane_t *self, uint64_t client)
+{
+    share_t *share = &self->shares[client / QUEUES % SHARES];
+    uint64_t turn = loop_turn(self->loop);
+    if (share->turn != turn)
+        *share = (share_t){.turn = turn};
+    return ++share->count > SLOW_LANE_SHARE;
 }
 
 bool slow_lane_add(

@@ -1,7 +1,7 @@
 /* gateway/http/slow_lane.h: work that takes longer than an ordinary request (a document that nobody
- * has asked for before, introspection): done a little in each turn of the loop, one client after
- * the other, so that whoever brings much of it waits for himself and nobody else does. Loop thread
- * only. */
+ * has asked for before, introspection), or that one client brings more of than is his in a turn of
+ * the loop: done a little in each turn, one client after the other, so that whoever brings much
+ * waits for himself and nobody else does. Loop thread only. */
 #ifndef PARLEY_GATEWAY_HTTP_SLOW_LANE_H
 #define PARLEY_GATEWAY_HTTP_SLOW_LANE_H
 
@@ -23,12 +23,16 @@ typedef struct {
 enum {
     SLOW_LANE_SLICE_US = 2000, /* of each turn; the job that passes it is the last */
     SLOW_LANE_MAX = 20000,     /* jobs that wait */
+    SLOW_LANE_SHARE = 256,     /* requests of one client in one turn that pass by */
 };
 
 /* Never NULL. */
 slow_lane_t *slow_lane_new(loop_t *loop);
 /* No job waits any more. */
 void slow_lane_destroy(slow_lane_t **self_p);
+
+/* A client has a request: did he have his share of this turn already, so that it is to wait? */
+bool slow_lane_claims(slow_lane_t *self, uint64_t client);
 
 /* fn is called once, from the loop, never from inside. client: a key of common/address_key.h. False
  * if too many wait: then nothing happens (counted). */
