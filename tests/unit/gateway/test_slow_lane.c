@@ -67,8 +67,14 @@ static void s_add(work_t *work, char name, uint64_t client)
     assert_true(slow_lane_add(s_lane, &work->job, client, s_work, work));
 }
 
+static void s_nothing(void *arg)
+{
+    (void)arg;
+}
+
 static void s_turn(void)
 {
+    loop_defer(s_loop, s_nothing, NULL); /* there is something to turn for */
     uv_update_time(loop_uv(s_loop));
     uv_run(loop_uv(s_loop), UV_RUN_NOWAIT);
     s_say(' ');
@@ -130,7 +136,7 @@ static void test_too_many(void **state)
     s_add(more, 'm', 2);
     s_done[0] = '\0';
     s_turn();
-    assert_string_equal(s_done, ".m. ");
+    assert_string_equal(s_done, "m.. ");
     for (int i = 0; i < SLOW_LANE_MAX; i++)
         if (!list_is_empty(&works[i].job.node))
             slow_lane_remove(s_lane, &works[i].job);
