@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import fs from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { create, post, signUp, subscribeLive, wsClient } from '../harness/client.mjs';
-import { BIN, ROOT, startSystem } from '../harness/system.mjs';
+import { BIN, freePort, Process, ROOT, startSystem, until } from '../harness/system.mjs';
 
 const DEPLOY = path.join(ROOT, 'deploy');
 const read = (...where) => fs.readFileSync(path.join(DEPLOY, ...where), 'utf8');
@@ -43,6 +44,30 @@ describe('systemd', () => {
       const security = spawnSync('systemd-analyze', ['security', '--offline=true', '--threshold=15', file], { encoding: 'utf8' });
       if (!/unrecognized option|Unknown/.test(security.stderr)) assert.equal(security.status, 0, security.stdout.slice(-3000));
     }
+  });
+
+  test('the system calls that are left are enough', async (t) => {
+    if (spawnSync('systemd-analyze', ['--version']).status !== 0) return t.diagnostic('there is no systemd-analyze here');
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), 'parley-unit-'));
+    execFileSync(path.join(BIN, 'parley-store'), ['keygen', dir], { env: { ...process.env, ASAN_OPTIONS: 'detect_leaks=0' } });
+    const words = {
+      'parley-gateway': ['--listen', `127.0.0.1:${await freePort()}`, '--services', `store=ipc://${dir}/bus`, '--keys', path.join(dir, 'gateway')],
+      'parley-store': ['--bus', `ipc://${dir}/bus`, '--events', `ipc://${dir}/events`, '--database-url', 'postgresql://127.0.0.1:1/none', '--keys', path.join(dir, 'store')],
+    };
+    for (const unit of units) {
+      const program = unit.split(/[@.]/)[0];
+      const admin = `127.0.0.1:${await freePort()}`;
+      const filtered = [path.join(ROOT, 'tests/e2e/ops/under_unit.py'), path.join(DEPLOY, 'systemd', unit), path.join(BIN, program)];
+      const daemon = new Process(program, '/usr/bin/python3', [...filtered, '--admin', admin, ...words[program]], { env: { ASAN_OPTIONS: 'detect_leaks=0' } }).start();
+      try {
+        await until(`${program} to live`, async () => (await fetch(`http://${admin}/livez`)).status === 200, { timeoutMs: 10_000 });
+        assert.deepEqual(await daemon.stop(), { code: 0, signal: null }, daemon.tail());
+      } catch (error) {
+        await daemon.stop('SIGKILL');
+        throw new Error(`${error.message}\n${daemon.tail()}`);
+      }
+    }
+    fs.rmSync(dir, { recursive: true });
   });
 });
 
