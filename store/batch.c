@@ -28,7 +28,7 @@ static int s_compare_indexes(const void *a_p, const void *b_p, void *arg)
 void batch_layout(batch_t *self)
 {
     assert(self->count > 0 && self->count <= BATCH_MAX);
-    int room_of[BATCH_MAX], seen[BATCH_MAX] = {0};
+    int seen[BATCH_MAX] = {0};
     for (int i = 0; i < self->count; i++)
         self->order[i] = i;
     qsort_r(self->order, (size_t)self->count, sizeof self->order[0], s_compare_indexes, self);
@@ -44,12 +44,29 @@ void batch_layout(batch_t *self)
         }
         bool repeats = before && s_compare_keys(before, item) == 0;
         self->leader[index] = repeats ? self->leader[self->order[i - 1]] : index;
-        room_of[index] = self->room_count - 1;
+        self->room_of[index] = self->room_count - 1;
         if (!repeats)
             self->room_counts[self->room_count - 1]++;
     }
     for (int i = self->count - 1; i >= 0; i--)
-        self->back[i] = batch_is_leader(self, i) ? seen[room_of[i]]++ : 0;
+        self->back[i] = batch_is_leader(self, i) ? seen[self->room_of[i]]++ : 0;
+}
+
+int batch_find_room(const batch_t *self, const char *room, size_t room_size)
+{
+    int low = 0, high = self->room_count;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        const message_t *item = self->items[self->rooms[middle]];
+        int order = s_compare_rooms(item->room, item->room_size, room, room_size);
+        if (order == 0)
+            return middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return -1;
 }
 
 int batch_find(const batch_t *self, const char *room, size_t room_size, const unsigned char id[16])

@@ -21,6 +21,7 @@ typedef struct {
     int back[BATCH_MAX];   /* of a leader: how many later leaders are in the same room */
     int rooms[BATCH_MAX];  /* of each distinct room, in byte order, some item of it */
     int room_counts[BATCH_MAX]; /* its leaders */
+    int room_of[BATCH_MAX];     /* of each item: the place of its room in rooms */
     int room_count;
     int order[BATCH_MAX]; /* items by (room, id, index) */
 } batch_t;
@@ -32,6 +33,9 @@ static inline bool batch_is_leader(const batch_t *self, int index)
 {
     return self->leader[index] == index;
 }
+
+/* The place of that room in rooms, or -1. */
+int batch_find_room(const batch_t *self, const char *room, size_t room_size);
 
 /* Index of the leader with that room and id, or -1. */
 int batch_find(const batch_t *self, const char *room, size_t room_size, const unsigned char id[16]);

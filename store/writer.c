@@ -227,6 +227,29 @@ static void s_requeue(writer_t *self, commit_t *commit, bool maybe_done, bool ca
         loop_timer_start(self->tick, TICK_MS, TICK_MS);
 }
 
+/* Rows: room, seq of its last message, created_at: of the rooms whose messages were inserted. */
+static void s_take_rooms(commit_t *commit, const PGresult *rows)
+{
+    const batch_t *batch = &commit->batch;
+    int row_of[BATCH_MAX];
+    memset(row_of, -1, sizeof row_of);
+    for (int row = 0; row < PQntuples(rows); row++) {
+        int room =
+            batch_find_room(batch, PQgetvalue(rows, row, 0), (size_t)PQgetlength(rows, row, 0));
+        if (room >= 0)
+            row_of[room] = row;
+    }
+    for (int i = 0; i < batch->count; i++) {
+        int row = row_of[batch->room_of[i]];
+        if (row < 0 || !batch_is_leader(batch, i))
+            continue;
+        message_t *message = &commit->posts[i]->message;
+        message->seq = (uint64_t)(pg_bigint(rows, row, 1) - batch->back[i]);
+        message->created_us = pg_unix_us(rows, row, 2);
+        commit->is_found[i] = commit->is_fresh[i] = true;
+    }
+}
+
 /* Rows begin with room, id, seq, created_at. With stored, handle and body follow, of who was first,
  * and whether who sends it now may know of it. */
 static void s_take_rows(commit_t *commit, const PGresult *rows, bool stored)
@@ -323,7 +346,7 @@ static void s_on_fast(void *arg, const pg_outcome_t *outcome)
         s_on_failed(self, commit, outcome);
     } else {
         int rows = FAULT_IS("early_unlock") ? 2 : WRITER_FAST_ROWS;
-        s_take_rows(commit, outcome->results[rows], false);
+        s_take_rooms(commit, outcome->results[rows]);
         self->done = commit;
         s_requeue(self, commit, false, true); /* messages of guarded rooms */
         loop_defer(self->loop, s_finish_done, self);

@@ -23,12 +23,13 @@ static const pg_statement_t s_fast = {
            " ORDER BY u.o"
            " ON CONFLICT (room) DO UPDATE SET last_seq=r.last_seq+excluded.last_seq"
            "  WHERE NOT r.guarded"
-           " RETURNING r.room,r.last_seq,clock_timestamp() AS at)"
-           " INSERT INTO messages(room,seq,id,handle,body,created_at)"
+           " RETURNING r.room,r.last_seq,clock_timestamp() AS at),"
+           " new AS (INSERT INTO messages(room,seq,id,handle,body,created_at)"
            " SELECT i.room,c.last_seq-i.back,i.id,i.handle,i.body,c.at"
            " FROM unnest($1::text[],$2::uuid[],$3::text[],$4::text[],$7::bigint[])"
-           "  WITH ORDINALITY i(room,id,handle,body,back,ord)"
-           " JOIN cnt c USING(room) RETURNING room,id,seq,created_at",
+           "  i(room,id,handle,body,back)"
+           " JOIN cnt c USING(room))"
+           " SELECT room,last_seq,at FROM cnt",
     .param_count = 7,
     .types = s_fast_types,
     .binary_results = true,
@@ -114,12 +115,13 @@ static const pg_statement_t s_take = {
 static const pg_statement_t s_commit = {.name = "write_commit", .sql = "COMMIT"};
 static const pg_statement_t s_insert = {
     .name = "write_insert",
-    .sql = "INSERT INTO messages(room,seq,id,handle,body,created_at)"
+    .sql = "WITH new AS (INSERT INTO messages(room,seq,id,handle,body,created_at)"
            " SELECT i.room,(current_setting('parley.taken')::json->>i.room)::bigint-i.back,i.id,"
            "  i.handle,i.body,clock_timestamp()"
            " FROM unnest($1::text[],$2::uuid[],$3::text[],$4::text[],$7::bigint[])"
-           "  WITH ORDINALITY i(room,id,handle,body,back,ord)"
-           " WHERE $5 IS NOT NULL AND $6 IS NOT NULL RETURNING room,id,seq,created_at",
+           "  i(room,id,handle,body,back) WHERE $5 IS NOT NULL AND $6 IS NOT NULL)"
+           " SELECT t.key,t.value::bigint,clock_timestamp()"
+           " FROM json_each_text(current_setting('parley.taken')::json) t",
     .param_count = 7,
     .types = s_fast_types,
     .binary_results = true,

@@ -85,6 +85,13 @@ static void test_rooms_are_in_byte_order(void **state)
     assert_int_equal(batch.room_count, 9);
     for (int i = 0; i < 9; i++)
         assert_string_equal(batch.items[batch.rooms[i]]->room, sorted[i]);
+    for (int i = 0; i < 9; i++) {
+        assert_int_equal(batch_find_room(&batch, sorted[i], strlen(sorted[i])), i);
+        assert_string_equal(sorted[batch.room_of[i]], given[i]);
+    }
+    assert_int_equal(batch_find_room(&batch, "", 0), -1);
+    assert_int_equal(batch_find_room(&batch, "a a", 3), -1);
+    assert_int_equal(batch_find_room(&batch, "\xf0\x9f\x98\x81", 4), -1);
 }
 
 static void test_find_knows_what_is_not_there(void **state)
