@@ -55,6 +55,7 @@ struct publisher {
     wanted_t *wanted;
     char *incarnation;
     buffer_t frame, topic;
+    int asking; /* queries under way */
     bool ask_deferred, stopped;
     metric_t *metric_events, *metric_heads, *metric_queries, *metric_subscriptions,
         *metric_scheduled, *metric_dropped;
@@ -194,17 +195,26 @@ static void s_ask_some(publisher_t *self)
     pg_param_t params[] = {pg_array_param(&rooms)};
     pg_link_read(database_reader(self->database), &s_heads, params, 0, s_on_heads, query);
     metric_inc(self->metric_queries);
+    self->asking++;
     pg_array_free(&rooms);
 }
 
-static void s_ask(void *arg)
+static void s_ask_all(publisher_t *self)
 {
-    publisher_t *self = arg;
-    self->ask_deferred = false;
     if (self->stopped || !database_is_ready(self->database, NULL, 0))
         return; /* publisher_on_database_ready comes back to it */
     while (self->wanted)
         s_ask_some(self);
+}
+
+/* What is wanted while a query is under way goes together into the next one, or at the next tick if
+ * that one hangs. */
+static void s_ask(void *arg)
+{
+    publisher_t *self = arg;
+    self->ask_deferred = false;
+    if (self->asking == 0)
+        s_ask_all(self);
 }
 
 static void s_on_tick(void *arg)
@@ -216,7 +226,7 @@ static void s_on_tick(void *arg)
         s_want(self, room, strlen(room));
     metric_set(self->metric_scheduled, (int64_t)heads_schedule_count(self->schedule));
     if (self->wanted && !self->ask_deferred)
-        s_ask(self);
+        s_ask_all(self);
     if (heads_schedule_is_empty(self->schedule) && !self->wanted)
         loop_timer_stop(self->tick);
 }

@@ -19,9 +19,9 @@ enum {
     TICK_MS = 50,
     DEADLINE_MARGIN_MS = 150, /* for the answer's way back */
     /* The more came with the last statement, the more are waited for before the next. */
-    PACE_US = 1000, /* for each of them */
-    PACE_MAX_US = 300000,
-    ENOUGH = 1000, /* so many need not wait for more */
+    PACE_US = 2000, /* for each of them */
+    PACE_MAX_US = 400000,
+    ENOUGH = STARTS_MAX, /* so many need not wait for more */
 };
 
 struct starts {
