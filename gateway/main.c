@@ -273,6 +273,7 @@ static bool s_start_bus(gateway_t *self, err_t *err)
         follower_new(self->loop, self->services, self->auth, s_on_credentials_ended, self);
     feed_limits_t limits = FEED_LIMITS_DEFAULT;
     limits.call_ms = (uint32_t)options->call_timeout_ms;
+    limits.rest_max_ms = (uint32_t)options->rest_ms;
     self->feed = feed_new(self->loop, self->services, &limits);
     return true;
 }

@@ -13,7 +13,7 @@ typedef struct {
         *http_status, *io_uring;
     bool share_port, plain_tcp, no_introspection, only_trusted;
     int64_t call_timeout_ms, operation_timeout_ms, request_timeout_ms, idle_timeout_s;
-    int64_t init_timeout_s, ping_interval_s, stalled_timeout_s, drain_spread_ms;
+    int64_t init_timeout_s, ping_interval_s, stalled_timeout_s, drain_spread_ms, rest_ms;
     int64_t max_connections, max_connections_per_address, max_body_bytes, max_message_bytes,
         max_variables_bytes, max_operations;
     int64_t max_depth, max_tokens, max_root_fields, max_aliases, max_directives, max_complexity;
