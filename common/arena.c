@@ -24,6 +24,7 @@ struct arena {
     size_t used;
     size_t limit;
     size_t fail_after; /* tests only: 0 = off, 1 = fail from now on */
+    bool fails_once;   /* … or only now */
 };
 
 /* The first block lies behind the arena itself, in the same BLOCK_BYTES. */
@@ -106,8 +107,10 @@ static bool s_must_fail(arena_t *self)
 {
     if (self->fail_after == 0)
         return false;
-    if (self->fail_after == 1)
+    if (self->fail_after == 1) {
+        self->fail_after = self->fails_once ? 0 : 1;
         return true;
+    }
     self->fail_after--;
     return false;
 }
@@ -194,4 +197,11 @@ size_t arena_limit(const arena_t *self)
 void arena_fail_after(arena_t *self, size_t count)
 {
     self->fail_after = count;
+    self->fails_once = false;
+}
+
+void arena_fail_once(arena_t *self, size_t count)
+{
+    self->fail_after = count;
+    self->fails_once = true;
 }

@@ -41,5 +41,7 @@ size_t arena_limit(const arena_t *self);
 /* For tests: the count-th allocation from now on (1 = the next) and all later ones return NULL; 0
  * ends that. */
 void arena_fail_after(arena_t *self, size_t count);
+/* The same for that one only, as at a limit that a smaller one still fits below. */
+void arena_fail_once(arena_t *self, size_t count);
 
 #endif

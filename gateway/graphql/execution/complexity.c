@@ -62,8 +62,10 @@ static uint64_t s_set(weigh_t *self, const ast_selection_set_t *set)
         } else {
             const ast_definition_t *fragment = node->spread.fragment;
             uint64_t *known = &self->fragments[fragment->id];
-            if (*known == 0)
+            if (*known == 0) {
+                *known = 1; /* a circle, which validation refuses, would end here */
                 *known = s_add(s_set(self, fragment->fragment.set), 1);
+            }
             sum = s_add(sum, *known == UINT64_MAX ? UINT64_MAX : *known - 1);
         }
     }

@@ -58,6 +58,8 @@ void v_limit(validation_t *self, ast_loc_t loc, const char *name, uint64_t value
 /* ---- helpers ---- */
 /* count zeroed items; NULL when memory is out (then stopped and errors->out_of_memory are set). */
 void *v_alloc(validation_t *self, size_t count, size_t size);
+/* The same for a text. */
+char *v_text(validation_t *self, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Doubles an array of `count` items when it is full; false when memory is out. */
 bool v_grow(validation_t *self, void *items_p, uint32_t count, uint32_t *capacity, size_t size);
 /* Takes steps from the budget; false, with an error once, when it is used up. */

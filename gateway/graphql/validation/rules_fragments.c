@@ -1,5 +1,10 @@
+#include <string.h>
+
 #include "gateway/graphql/language/suggest.h"
 #include "gateway/graphql/validation/rules.h"
+
+/* How much is told of a circle. */
+enum { CYCLE_PLACES = 100, CYCLE_BYTES = 1000 };
 
 void rule_unique_fragment_names(validation_t *self)
 {
@@ -109,21 +114,29 @@ typedef struct {
     bool *visited;                /* by name id */
 } cycles_t;
 
+/* The names on the way, as many as a person reads. */
+static const char *s_via(cycles_t *self, uint32_t from, uint32_t to)
+{
+    const char *via = "";
+    for (uint32_t i = from; via && i + 1 < to; i++) {
+        if (strlen(via) > CYCLE_BYTES)
+            return v_text(self->validation, "%s, …", via);
+        via = v_text(self->validation, "%s%s\"%s\"", via, i == from ? " via " : ", ",
+                     self->path[i]->spread.name->data);
+    }
+    return via;
+}
+
 static void s_report_cycle(cycles_t *self, uint32_t from, uint32_t to, const name_t *name)
 {
-    validation_t *validation = self->validation;
-    ast_loc_t *locations = v_alloc(validation, to - from, sizeof *locations);
-    const char *via = "";
-    for (uint32_t i = from; locations && via && i < to; i++) {
-        locations[i - from] = self->path[i]->loc;
-        if (i + 1 < to)
-            via = arena_printf(validation->scratch, "%s%s\"%s\"", via, i == from ? " via " : ", ",
-                               self->path[i]->spread.name->data);
-    }
-    if (!locations || !via)
-        return;
-    v_error_at(validation, "NoFragmentCycles", locations, to - from,
-               "Cannot spread fragment \"%s\" within itself%s.", name->data, via);
+    ast_loc_t locations[CYCLE_PLACES];
+    uint32_t count = to - from < CYCLE_PLACES ? to - from : CYCLE_PLACES;
+    for (uint32_t i = 0; i < count; i++)
+        locations[i] = self->path[from + i]->loc;
+    const char *via = s_via(self, from, to);
+    if (via)
+        v_error_at(self->validation, "NoFragmentCycles", locations, count,
+                   "Cannot spread fragment \"%s\" within itself%s.", name->data, via);
 }
 
 static void s_find_cycles(cycles_t *self, const ast_definition_t *first)

@@ -128,7 +128,7 @@ static const char *s_title(validation_t *self, const ast_definition_t *operation
 {
     const char *title = NULL;
     if (operation->name)
-        title = arena_printf(self->scratch, "Subscription \"%s\"", operation->name->data);
+        title = v_text(self, "Subscription \"%s\"", operation->name->data);
     return title ? title : "Anonymous Subscription";
 }
 

@@ -39,8 +39,8 @@ static const char *s_type_text(validation_t *self, const ast_type_t *type)
 {
     if (type->kind == AST_TYPE_NAMED)
         return type->name->data;
-    const char *text = arena_printf(self->scratch, type->kind == AST_TYPE_LIST ? "[%s]" : "%s!",
-                                    s_type_text(self, type->of));
+    const char *text =
+        v_text(self, type->kind == AST_TYPE_LIST ? "[%s]" : "%s!", s_type_text(self, type->of));
     return text ? text : "";
 }
 

@@ -71,6 +71,19 @@ void *v_alloc(validation_t *self, size_t count, size_t size)
     return memory;
 }
 
+char *v_text(validation_t *self, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *text = arena_vprintf(self->scratch, format, args);
+    va_end(args);
+    if (!text) {
+        self->errors->out_of_memory = true;
+        self->stopped = true;
+    }
+    return text;
+}
+
 bool v_grow(validation_t *self, void *items_p, uint32_t count, uint32_t *capacity, size_t size)
 {
     void *items;
@@ -164,8 +177,7 @@ static const schema_ref_t *
 s_wrap(validation_t *self, schema_ref_kind_t kind, const schema_ref_t *of)
 {
     schema_ref_t *ref = v_alloc(self, 1, sizeof *ref);
-    const char *text =
-        arena_printf(self->scratch, kind == SCHEMA_REF_LIST ? "[%s]" : "%s!", of->text);
+    const char *text = v_text(self, kind == SCHEMA_REF_LIST ? "[%s]" : "%s!", of->text);
     if (!ref || !text)
         return NULL;
     *ref = (schema_ref_t){.kind = kind, .type = of->type, .of = of, .text = text};

@@ -465,9 +465,35 @@ static void test_cache_is_bounded(void **state)
     gql_schema_unref(&schema);
 }
 
+/* A circle of fragments whose names, one behind the other, do not fit into memory again and again:
+ * it is refused as what it is, and nothing follows it. */
+static void test_long_circles(void **state)
+{
+    (void)state;
+    enum { COUNT = 1500, NAME = 130 };
+    gql_schema_t *schema = s_schema();
+    buffer_t text = BUFFER_INIT(LIMIT), response = BUFFER_INIT(LIMIT);
+    buffer_printf(&text, "{d{...F0_%0*d}}", NAME, 0);
+    for (int i = 0; i < COUNT; i++) {
+        buffer_printf(&text, "fragment F%d_%0*d on Item{id ", i, NAME, 0);
+        buffer_printf(&text, i + 1 < COUNT ? "...F%d_%0*d}" : "item{...F%d_%0*d}}", (i + 1) % COUNT,
+                      NAME, 0);
+    }
+    gql_document_t *document =
+        gql_document_prepare(schema, text.data, text.size, &GQL_LIMITS_DEFAULT, true, &response);
+    assert_null(document);
+    buffer_put_char(&response, 0);
+    assert_non_null(strstr(response.data, " within itself via "));
+    assert_true(response.size < 20000);
+    buffer_free(&response);
+    buffer_free(&text);
+    gql_schema_unref(&schema);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_long_circles),
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_unnamed_operation),
         cmocka_unit_test(test_takes),

@@ -142,27 +142,45 @@ static void test_fragments_nest_within_bounds(void **state)
     assert_true(s_time(*state, text, "limit The document nests fragments") < 5000);
 }
 
-/* Each allocation of the scratch arena fails once. */
+/* From the n-th allocation of the scratch arena on they fail, or only that one: whatever it was
+ * for, the document is refused. True if none has failed. */
+static bool s_run_out(const schema_t *schema,
+                      const char *text,
+                      void (*let_fail)(arena_t *arena, size_t n),
+                      size_t n)
+{
+    static const validate_options_t options = {.introspection = true};
+    arena_t *arena = arena_new(0);
+    arena_t *scratch = arena_new(0);
+    gql_errors_t errors = GQL_ERRORS_INIT(arena, 100);
+    ast_document_t *document = parser_parse_document(arena, names_new(arena), text, strlen(text),
+                                                     &(parser_limits_t){0}, &errors);
+    assert_non_null(document);
+    let_fail(scratch, n);
+    assert_false(validate_document(schema, document, &options, scratch, &errors));
+    bool finished = !errors.out_of_memory;
+    arena_destroy(&scratch);
+    arena_destroy(&arena);
+    return finished;
+}
+
 static void test_memory_runs_out(void **state)
 {
-    static const char text[] =
+    static const char *const texts[] = {
         "query Q($a: Int, $b: Nope) {a(n: $a) q{...F a:b} i{...on A{y} ...on B{y}} ...G} "
         "fragment F on Query{q{a(m: 1) x:a x:b}} fragment G on Query{...G nope} "
-        "subscription S{a} query Q{__schema{types{...T}}} fragment T on __Type{fields{name}}";
-    static const validate_options_t options = {.introspection = true};
-    bool finished = false;
-    for (size_t n = 1; !finished; n++) {
-        arena_t *arena = arena_new(0);
-        arena_t *scratch = arena_new(0);
-        gql_errors_t errors = GQL_ERRORS_INIT(arena, 100);
-        ast_document_t *document = parser_parse_document(
-            arena, names_new(arena), text, strlen(text), &(parser_limits_t){0}, &errors);
-        assert_non_null(document);
-        arena_fail_after(scratch, n);
-        assert_false(validate_document(*state, document, &options, scratch, &errors));
-        finished = !errors.out_of_memory;
-        arena_destroy(&scratch);
-        arena_destroy(&arena);
+        "subscription S{a} query Q{__schema{types{...T}}} fragment T on __Type{fields{name}}",
+        /* with one fault each, which nothing else is there to tell of */
+        "{...F} fragment F on Query{...G} fragment G on Query{q{...F}}",
+        "query ($a: [Int!]) {a(n: $a)}",
+        "{q{x:a x:b}}",
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        size_t count = 1;
+        while (!s_run_out(*state, texts[i], arena_fail_after, count))
+            count++;
+        for (size_t n = 1; n < count; n++)
+            s_run_out(*state, texts[i], arena_fail_once, n);
     }
 }
 
