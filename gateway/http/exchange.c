@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "common/metrics.h"
 #include "gateway/http/aws_json.h"
@@ -341,4 +342,53 @@ void exchange_reply_options(exchange_t *self, const char *allow)
         MHD_add_response_header(response, "Access-Control-Max-Age", "7200");
     }
     exchange_send(self);
+}
+
+/* ---- past libmicrohttpd ---- */
+
+/* libmicrohttpd takes no answer in the middle of a body: it is written past it, which finds the
+ * connection closed then. */
+static void s_cut(exchange_t *self, unsigned status, const char *phrase, const err_t *reason)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(self->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (!info || self->raw_sent)
+        return;
+    self->raw_sent = true;
+    buffer_t body = BUFFER_INIT(4096);
+    buffer_t head = BUFFER_INIT(8192);
+    graphql_error_write_err(&body, reason);
+    buffer_printf(&head,
+                  "HTTP/1.1 %u %s\r\nContent-Type: application/json; charset=utf-8\r\n"
+                  "X-Content-Type-Options: nosniff\r\nX-Request-Id: %s\r\nConnection: close\r\n"
+                  "Content-Length: %zu\r\n",
+                  status, phrase, self->request_id, body.size);
+    const char *origin = self->headers[HEADER_ORIGIN];
+    if (self->cors && origin && origins_allow(self->options->origins, origin))
+        buffer_printf(&head, "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n", origin);
+    buffer_put_str(&head, "\r\n");
+    buffer_put(&head, body.data, body.size);
+    ssize_t sent = send(info->connect_fd, head.data, head.size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    (void)sent; /* who does not read it does not miss it */
+    shutdown(info->connect_fd, SHUT_RDWR);
+    server_count_response(self->server, status);
+    buffer_free(&head);
+    buffer_free(&body);
+}
+
+void exchange_cut_too_large(exchange_t *self)
+{
+    err_t err = ERR_INIT;
+    err_set(&err, ERR_PAYLOAD_TOO_LARGE,
+            "the request body of %zu bytes or more is larger than the limit of %zu bytes",
+            self->dropped, self->options->max_body_bytes);
+    s_cut(self, MHD_HTTP_CONTENT_TOO_LARGE, "Content Too Large", &err);
+}
+
+void exchange_cut_late(exchange_t *self)
+{
+    err_t err = ERR_INIT;
+    err_set(&err, ERR_TIMEOUT, "the request did not come within the limit of %u ms",
+            self->options->request_timeout_ms);
+    s_cut(self, MHD_HTTP_REQUEST_TIMEOUT, "Request Timeout", &err);
 }

@@ -134,6 +134,9 @@ void exchange_reply_crowded(exchange_t *self);
 void exchange_refuse_credential(exchange_t *self, const err_t *err);
 /* 405 with Allow. */
 void exchange_reply_method(exchange_t *self, const char *allow);
+/* 413 and 408 in the middle of a body that is not to be read to its end: the connection ends. */
+void exchange_cut_too_large(exchange_t *self);
+void exchange_cut_late(exchange_t *self);
 /* An OPTIONS request: CORS preflight (Fetch 3.2.2) or a question for the methods. */
 void exchange_reply_options(exchange_t *self, const char *allow);
 

@@ -9,7 +9,6 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "common/address_key.h"
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/metrics.h"
@@ -18,6 +17,7 @@
 #include "common/sanitized.h"
 #include "gateway/http/exchange.h"
 #include "gateway/http/graphql_error.h"
+#include "gateway/http/peers.h"
 #include "gateway/http/server_private.h"
 
 enum {
@@ -37,36 +37,20 @@ static const size_t SPARE_MAX = 0; /* so that use after free is seen */
 static const size_t SPARE_MAX = 128;
 #endif
 
-/* A connection that libmicrohttpd holds. */
-typedef struct {
-    list_node_t node; /* in `silent` until its first request line */
-    int fd;
-    int64_t accepted_us;
-    char address[CLIENT_ADDRESS_SIZE]; /* of the socket; "" before it was asked for */
-    uint64_t key;                      /* of address */
-    rate_connection_t rate;
-    token_memo_t memo;
-    bool is_counted; /* among the connections of its address */
-    bool is_over;    /* more of them than the limit: to be told so, and closed */
-} peer_t;
-
 struct http_server {
     http_options_t options;
     struct MHD_Daemon *daemon;
     mhd_loop_t *mhd;
     loop_timer_t *sweep;
-    list_t silent;    /* peer_t, oldest first */
-    list_t crowd;     /* the same, of those that are too many */
+    peers_t peers;
     list_t exchanges; /* exchange_t, oldest first */
     list_t spare;     /* exchange_t to be used again: their memory is warm */
     size_t spare_count;
-    size_t connections;
     size_t busy;
     bool draining;
     bool ending;
     char id_prefix[9]; /* of request ids */
     uint32_t id_counter;
-    metric_t *open;
     metric_t *refused;
     metric_t *responses[STATUS_SERIES];
 };
@@ -146,13 +130,6 @@ static void s_give_exchange(http_server_t *self, exchange_t *exchange)
     self->spare_count++;
 }
 
-static peer_t *s_peer(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    return info ? info->socket_context : NULL;
-}
-
 /* The first thing known of a request: its target, still as it was sent. */
 static void *s_on_request_line(void *cls, const char *uri, struct MHD_Connection *connection)
 {
@@ -165,9 +142,7 @@ static void *s_on_request_line(void *cls, const char *uri, struct MHD_Connection
     exchange->raw_target = arena_memdup(exchange->arena, uri, strlen(uri));
     list_append(&self->exchanges, &exchange->node);
     self->busy++;
-    peer_t *peer = s_peer(connection);
-    if (peer)
-        list_remove(&peer->node);
+    peers_on_request(connection);
     return exchange;
 }
 
@@ -213,44 +188,6 @@ static void s_make_id(http_server_t *self, char *out)
     out[16] = '\0';
 }
 
-static const struct sockaddr *s_socket_address(struct MHD_Connection *connection)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    return info ? info->client_addr : NULL;
-}
-
-/* Whose connection it is, by its socket. */
-static void s_name_peer(const http_server_t *self, struct MHD_Connection *connection, peer_t *peer)
-{
-    if (*peer->address)
-        return;
-    client_address(self->options.trusted_proxies, s_socket_address(connection), NULL,
-                   peer->address);
-    peer->key = address_key(peer->address);
-}
-
-static void s_name_client(exchange_t *exchange)
-{
-    const trusted_proxies_t *trusted = exchange->options->trusted_proxies;
-    const char *forwarded = exchange->headers[HEADER_X_FORWARDED_FOR];
-    peer_t *peer = s_peer(exchange->connection);
-    if (peer) {
-        exchange->memo = &peer->memo;
-        s_name_peer(exchange->server, exchange->connection, peer);
-    }
-    bool is_proxys =
-        (forwarded || !peer) && client_address(trusted, s_socket_address(exchange->connection),
-                                               forwarded, exchange->client);
-    if (is_proxys || !peer) { /* behind a proxy the connection is everybody's */
-        exchange->client_key = address_key(exchange->client);
-        return;
-    }
-    memcpy(exchange->client, peer->address, sizeof exchange->client);
-    exchange->client_key = peer->key;
-    exchange->rate = &peer->rate;
-}
-
 static void s_name(exchange_t *exchange)
 {
     const char *id = exchange->headers[HEADER_X_REQUEST_ID];
@@ -258,54 +195,7 @@ static void s_name(exchange_t *exchange)
         strcpy(exchange->request_id, id);
     else
         s_make_id(exchange->server, exchange->request_id);
-    s_name_client(exchange);
-}
-
-/* Writes an answer past libmicrohttpd, which takes none in the middle of a body, and lets it find
- * the connection closed. */
-static void s_cut(exchange_t *exchange, unsigned status, const char *phrase, const err_t *reason)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (!info || exchange->raw_sent)
-        return;
-    exchange->raw_sent = true;
-    buffer_t body = BUFFER_INIT(4096);
-    buffer_t head = BUFFER_INIT(8192);
-    graphql_error_write_err(&body, reason);
-    buffer_printf(&head,
-                  "HTTP/1.1 %u %s\r\nContent-Type: application/json; charset=utf-8\r\n"
-                  "X-Content-Type-Options: nosniff\r\nX-Request-Id: %s\r\nConnection: close\r\n"
-                  "Content-Length: %zu\r\n",
-                  status, phrase, exchange->request_id, body.size);
-    const char *origin = exchange->headers[HEADER_ORIGIN];
-    if (exchange->cors && origin && origins_allow(exchange->options->origins, origin))
-        buffer_printf(&head, "Access-Control-Allow-Origin: %s\r\nVary: Origin\r\n", origin);
-    buffer_put_str(&head, "\r\n");
-    buffer_put(&head, body.data, body.size);
-    ssize_t sent = send(info->connect_fd, head.data, head.size, MSG_DONTWAIT | MSG_NOSIGNAL);
-    (void)sent; /* who does not read it does not miss it */
-    shutdown(info->connect_fd, SHUT_RDWR);
-    server_count_response(exchange->server, status);
-    buffer_free(&head);
-    buffer_free(&body);
-}
-
-static void s_cut_too_large(exchange_t *exchange)
-{
-    err_t err = ERR_INIT;
-    err_set(&err, ERR_PAYLOAD_TOO_LARGE,
-            "the request body of %zu bytes or more is larger than the limit of %zu bytes",
-            exchange->dropped, exchange->options->max_body_bytes);
-    s_cut(exchange, MHD_HTTP_CONTENT_TOO_LARGE, "Content Too Large", &err);
-}
-
-static void s_cut_late(exchange_t *exchange)
-{
-    err_t err = ERR_INIT;
-    err_set(&err, ERR_TIMEOUT, "the request did not come within the limit of %u ms",
-            exchange->options->request_timeout_ms);
-    s_cut(exchange, MHD_HTTP_REQUEST_TIMEOUT, "Request Timeout", &err);
+    peers_name_client(exchange);
 }
 
 /* ---- routing ---- */
@@ -357,8 +247,7 @@ static enum MHD_Result s_on_head(exchange_t *exchange, const char *method)
         return s_queue(exchange);
     }
     exchange->accept = http_negotiate(exchange->headers[HEADER_ACCEPT]);
-    const peer_t *peer = s_peer(exchange->connection);
-    if (peer && peer->is_over) {
+    if (peers_are_crowded(exchange->connection)) {
         exchange_reply_crowded(exchange);
         return s_queue(exchange);
     }
@@ -383,7 +272,7 @@ static enum MHD_Result s_on_body(exchange_t *exchange, const char *data, size_t 
     if (exchange->too_large) {
         exchange->dropped += *size;
         if (exchange->dropped > DROPPED_MAX)
-            s_cut_too_large(exchange);
+            exchange_cut_too_large(exchange);
     } else {
         buffer_put(&exchange->body, data, *size);
     }
@@ -446,7 +335,7 @@ s_on_accept(void *cls, const struct sockaddr *address, socklen_t address_size)
     http_server_t *self = cls;
     (void)address;
     (void)address_size;
-    size_t connections = self->connections;
+    size_t connections = self->peers.count;
     if (self->options.hooks && self->options.hooks->count)
         connections += self->options.hooks->count(self->options.hooks_arg);
     if (connections < self->options.max_connections)
@@ -458,77 +347,20 @@ s_on_accept(void *cls, const struct sockaddr *address, socklen_t address_size)
     return MHD_NO;
 }
 
-/* A connection too many gets an answer to its request, if it comes soon. */
-static void s_admit(http_server_t *self, struct MHD_Connection *connection, peer_t *peer)
-{
-    connection_limits_t *limits = self->options.connections;
-    if (!limits || client_is_proxy(self->options.trusted_proxies, s_socket_address(connection)))
-        return;
-    s_name_peer(self, connection, peer);
-    peer->is_counted = connection_limits_allow(limits, peer->key);
-    peer->is_over = !peer->is_counted;
-    if (peer->is_counted)
-        connection_limits_enter(limits, peer->key);
-}
-
-static void s_on_connection(void *cls,
-                            struct MHD_Connection *connection,
-                            void **socket_context,
-                            enum MHD_ConnectionNotificationCode code)
-{
-    http_server_t *self = cls;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        const union MHD_ConnectionInfo *info =
-            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-        peer_t *peer = calloc(1, sizeof *peer);
-        if (!peer)
-            abort();
-        peer->fd = info->connect_fd;
-        s_admit(self, connection, peer);
-        peer->accepted_us = clock_mono_us();
-        list_init(&peer->node);
-        list_append(peer->is_over ? &self->crowd : &self->silent, &peer->node);
-        *socket_context = peer;
-        self->connections++;
-    } else {
-        peer_t *peer = *socket_context;
-        list_remove(&peer->node);
-        token_memo_clear(&peer->memo);
-        if (peer->is_counted)
-            connection_limits_leave(self->options.connections, peer->key);
-        free(peer);
-        *socket_context = NULL;
-        self->connections--;
-    }
-    metric_set(self->open, (int64_t)self->connections);
-}
-
 /* ---- time ---- */
-
-static void s_close_older(list_t *peers, int64_t limit_us)
-{
-    while (!list_is_empty(peers)) {
-        peer_t *peer = LIST_ITEM(list_first(peers), peer_t, node);
-        if (peer->accepted_us > limit_us)
-            break;
-        list_remove(&peer->node);
-        shutdown(peer->fd, SHUT_RDWR);
-    }
-}
 
 /* Closes connections whose head or body does not come to an end. */
 static void s_on_sweep(void *arg)
 {
     http_server_t *self = arg;
     int64_t limit_us = clock_mono_us() - (int64_t)self->options.request_timeout_ms * 1000;
-    s_close_older(&self->silent, limit_us);
-    s_close_older(&self->crowd, clock_mono_us() - SWEEP_MS * 1000);
+    peers_close_silent(&self->peers, limit_us, clock_mono_us() - SWEEP_MS * 1000);
     for (list_node_t *node = self->exchanges.next; node != &self->exchanges; node = node->next) {
         exchange_t *exchange = LIST_ITEM(node, exchange_t, node);
         if (exchange->started_us > limit_us)
             break;
         if (exchange->state <= EXCHANGE_BODY && !exchange->raw_sent)
-            s_cut_late(exchange);
+            exchange_cut_late(exchange);
     }
 }
 
@@ -542,7 +374,7 @@ static struct MHD_Daemon *s_start(http_server_t *self, int fd)
     return MHD_start_daemon(
         flags, 0, s_on_accept, self, s_on_access, self, MHD_OPTION_LISTEN_SOCKET, fd,
         MHD_OPTION_URI_LOG_CALLBACK, s_on_request_line, self, MHD_OPTION_NOTIFY_COMPLETED,
-        s_on_completed, self, MHD_OPTION_NOTIFY_CONNECTION, s_on_connection, self,
+        s_on_completed, self, MHD_OPTION_NOTIFY_CONNECTION, peers_on_connection, &self->peers,
         MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
@@ -554,16 +386,13 @@ http_server_t *http_server_new(const http_options_t *options, err_t *err)
     if (!self)
         abort();
     self->options = *options;
-    list_init(&self->silent);
-    list_init(&self->crowd);
+    peers_init(&self->peers, &self->options);
     list_init(&self->exchanges);
     list_init(&self->spare);
     uint32_t random;
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
         random = (uint32_t)clock_mono_us();
     snprintf(self->id_prefix, sizeof self->id_prefix, "%08x", random);
-    self->open = metrics_gauge("parley_connections", "Open connections by what is spoken on them.",
-                               "dialect=\"http\"");
     self->refused = metrics_counter("parley_connections_refused_total",
                                     "Connections refused because of a limit.", "by=\"total\"");
     int fd = net_listen(options->listen, options->share_port, SNDBUF_BYTES, err);
