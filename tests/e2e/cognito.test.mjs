@@ -348,3 +348,40 @@ test('without a store the gateway says so in the same form', async () => {
   }
   await until('the store is back', async () => (await ask(url, 'GetUser', { AccessToken: 'x' })).type === 'NotAuthorizedException');
 });
+
+// The time that an answer takes is what the store does for it: tests/abuse/names.mjs measures it, here it is counted.
+test('a name that nobody has is as much work as one that somebody has, and is answered in the same words', async () => {
+  const [known, unknown] = [await confirmed({ UserAttributes: [{ Name: 'email', Value: 'eve@example.org' }] }), handle('nobody')];
+  const srp = new Srp();
+  const answers = {};
+  for (const name of [known, unknown]) answers[name] = srp.answer((await challenge(url, name, srp)).ChallengeParameters, 'a wrong horse 2');
+  const operations = {
+    password: (name) => initiate('USER_PASSWORD_AUTH', { USERNAME: name, PASSWORD: 'a wrong horse 2' }),
+    srp: (name) => initiate('USER_SRP_AUTH', { USERNAME: name, SRP_A: srp.publicHex }),
+    challenge: (name) => respond(url, answers[name]),
+    forgot: (name) => ask(url, 'ForgotPassword', { ClientId: CLIENT, Username: name }),
+    reset: (name) => ask(url, 'ConfirmForgotPassword', { ClientId: CLIENT, Username: name, ConfirmationCode: '000000', Password: 'a new horse 3' }),
+    resend: (name) => ask(url, 'ResendConfirmationCode', { ClientId: CLIENT, Username: name }),
+    confirm: (name) => ask(url, 'ConfirmSignUp', { ClientId: CLIENT, Username: name, ConfirmationCode: '000000' }),
+  };
+  const count = async () => {
+    const values = await metrics(system.stores[0]);
+    return [metricSum(values, 'parley_password_hash_seconds_count'), metricSum(values, 'parley_store_database_seconds_count')];
+  };
+  // The least of a few: the store does things of its own now and then.
+  const work = async (ask_, name) => {
+    const seen = [];
+    for (let i = 0; i < 3; i++) {
+      const before = await count();
+      const { status, type, body } = await ask_(name);
+      const after_ = await count();
+      seen.push({ hashes: after_[0] - before[0], statements: after_[1] - before[1], told: [status, type, body.message] });
+    }
+    return { hashes: Math.min(...seen.map((one) => one.hashes)), statements: Math.min(...seen.map((one) => one.statements)), told: seen[0].told };
+  };
+  for (const [what, ask_] of Object.entries(operations)) {
+    const expected = await work(ask_, known);
+    assert.ok(expected.statements > 0, what);
+    assert.deepEqual(await work(ask_, unknown), expected, what);
+  }
+});
