@@ -23,7 +23,7 @@ typedef struct {
 enum {
     SLOW_LANE_SLICE_US = 2000, /* of each turn; the job that passes it is the last */
     SLOW_LANE_MAX = 20000,     /* jobs that wait */
-    SLOW_LANE_SHARE = 256,     /* requests of one client in one turn that pass by */
+    SLOW_LANE_SHARE = 512,     /* requests of one client in one turn that pass by */
 };
 
 /* Never NULL. */
