@@ -10,6 +10,7 @@
 enum {
     BLOCKS = 64, /* of a slab; the first holds its head */
     SLAB_BYTES = BLOCKS * BLOCK_BYTES,
+    SPARES_MAX = 8,
 };
 
 /* At the beginning of SLAB_BYTES that are aligned to as much. */
@@ -22,7 +23,8 @@ static const uint64_t ALL_FREE = ~(uint64_t)1;
 
 static _Thread_local list_t s_open;
 static _Thread_local size_t s_slabs;
-static _Thread_local bool s_has_spare; /* one of the open slabs is wholly free */
+static _Thread_local size_t s_spares; /* open slabs that are wholly free: the last ones */
+static _Thread_local size_t s_unused; /* so many of them were so since the last trim */
 
 static slab_t *s_slab_new(void)
 {
@@ -34,14 +36,23 @@ static slab_t *s_slab_new(void)
     return slab;
 }
 
+static void s_give_slab(slab_t *slab)
+{
+    list_remove(&slab->node);
+    pages_give(slab, SLAB_BYTES);
+    s_slabs--;
+}
+
 void *block_take(void)
 {
     if (s_open.next == NULL)
         list_init(&s_open);
     slab_t *slab =
         list_is_empty(&s_open) ? s_slab_new() : LIST_ITEM(list_first(&s_open), slab_t, node);
-    if (slab->free == ALL_FREE)
-        s_has_spare = false;
+    if (slab->free == ALL_FREE && s_spares > 0)
+        s_spares--; /* a new one is none */
+    if (s_unused > s_spares)
+        s_unused = s_spares;
     int index = __builtin_ctzll(slab->free);
     slab->free &= slab->free - 1;
     if (slab->free == 0)
@@ -58,17 +69,24 @@ void block_give(void *block)
     uint64_t bit = (uint64_t)1 << index;
     assert(index > 0 && !(slab->free & bit));
     if (slab->free == 0)
-        list_append(&s_open, &slab->node);
+        list_prepend(&s_open, &slab->node); /* before the spare ones */
     slab->free |= bit;
     if (slab->free != ALL_FREE)
         return;
-    if (!s_has_spare) {
-        s_has_spare = true;
+    if (s_spares >= SPARES_MAX) {
+        s_give_slab(slab);
         return;
     }
+    s_spares++;
     list_remove(&slab->node);
-    pages_give(slab, SLAB_BYTES);
-    s_slabs--;
+    list_append(&s_open, &slab->node);
+}
+
+void blocks_trim(void)
+{
+    for (; s_unused > 1; s_unused--, s_spares--)
+        s_give_slab(LIST_ITEM(s_open.prev, slab_t, node));
+    s_unused = s_spares;
 }
 
 size_t block_slabs(void)

@@ -5,6 +5,8 @@
 #include <malloc.h>
 #endif
 
+#include "common/blocks.h"
+
 enum {
     TICK_MS = 5000,
     WORTH_BYTES = 1024 * 1024, /* free, and not there after the last trim */
@@ -21,6 +23,7 @@ struct heap_trim {
 static void s_on_tick(void *arg)
 {
     heap_trim_t *self = arg;
+    blocks_trim();
     struct mallinfo2 info = mallinfo2();
     size_t change =
         info.uordblks > self->used ? info.uordblks - self->used : self->used - info.uordblks;

@@ -49,7 +49,9 @@ static void s_send_ack(session_t *session)
     if (expires_at_us) {
         char iso[CLOCK_ISO_SIZE];
         clock_iso(expires_at_us, iso);
-        buffer_printf(&text, ",\"payload\":{\"expiresAt\":\"%s\"}", iso);
+        buffer_put_str(&text, ",\"payload\":{\"expiresAt\":\"");
+        buffer_put_str(&text, iso);
+        buffer_put_str(&text, "\"}");
     }
     buffer_put_char(&text, '}');
     conn_send_buffer(conn_of(session), &text);
