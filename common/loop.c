@@ -4,7 +4,6 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "common/cells.h"
 #include "common/log.h"
 
 enum { DEFER_ROUNDS = 8, ZMQ_CALLS_A_TURN = 64, STOP_SIGNALS = 2 };
@@ -367,16 +366,9 @@ static void s_on_fd(uv_poll_t *poll, int status, int events)
     self->on_ready(self->arg, status < 0 ? UV_READABLE | UV_WRITABLE : events);
 }
 
-static cells_t s_fds = CELLS_INIT(sizeof(loop_fd_t));
-
-static void s_free_fd(uv_handle_t *handle)
-{
-    cell_give(&s_fds, handle->data);
-}
-
 loop_fd_t *loop_fd_new(loop_t *loop, int fd, void (*on_ready)(void *arg, int events), void *arg)
 {
-    loop_fd_t *self = cell_take(&s_fds);
+    loop_fd_t *self = s_new(sizeof *self);
     self->on_ready = on_ready;
     self->arg = arg;
     self->poll.data = self;
@@ -399,5 +391,5 @@ void loop_fd_destroy(loop_fd_t **self_p)
     if (self == NULL)
         return;
     *self_p = NULL;
-    uv_close((uv_handle_t *)&self->poll, s_free_fd);
+    uv_close((uv_handle_t *)&self->poll, s_free_handle);
 }

@@ -49,8 +49,9 @@ void loop_timer_stop(loop_timer_t *self);
 bool loop_timer_is_active(const loop_timer_t *self);
 void loop_timer_destroy(loop_timer_t **self_p);
 
-/* A descriptor in the loop (the descriptor stays its owner's); events are UV_READABLE |
- * UV_WRITABLE; on_ready gets the ready ones, both of them set on an error of the descriptor. */
+/* A descriptor in the loop, which stays its owner's; for many of them there is common/watch.h.
+ * events are UV_READABLE | UV_WRITABLE; on_ready gets the ready ones, both of them set on an error
+ * of the descriptor. */
 typedef struct loop_fd loop_fd_t;
 loop_fd_t *loop_fd_new(loop_t *loop, int fd, void (*on_ready)(void *arg, int events), void *arg);
 void loop_fd_want(loop_fd_t *self, int events); /* 0 stops */
