@@ -43,16 +43,10 @@ typedef struct {
 /* A task; or NULL, and fn gets the call once the log's epoch is known. */
 static task_t *s_begin(log_reader_t *self, store_call_t *call, store_handler_fn fn)
 {
-    task_t *task = calloc(1, sizeof *task);
-    if (!task)
-        abort();
-    if (read_task_init(&task->read, self->database, call)) {
+    task_t *task = read_task_new(sizeof *task, self->database, self->early, call, fn, self);
+    if (task)
         task->reader = self;
-        return task;
-    }
-    free(task);
-    early_calls_add(self->early, call, fn, self);
-    return NULL;
+    return task;
 }
 
 static void s_end(task_t *task)

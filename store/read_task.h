@@ -7,9 +7,10 @@
 
 #include "common/cursor.h"
 #include "store/database.h"
+#include "store/early_calls.h"
 #include "store/handler.h"
 
-/* Embedded in a reader's own task, which owns it. */
+/* The first member of a reader's own task. */
 typedef struct {
     database_t *database;
     store_call_t *call;
@@ -28,6 +29,15 @@ static inline bool read_task_init(read_task_t *self, database_t *database, store
         self->epoch[i] = epoch[i];
     return true;
 }
+
+/* A task of `size` bytes, zeroed but for its read_task_t, for the caller to free. NULL if the log's
+ * epoch is not known yet: then fn(owner, call) is called once it is. */
+void *read_task_new(size_t size,
+                    database_t *database,
+                    early_calls_t *early,
+                    store_call_t *call,
+                    store_handler_fn fn,
+                    void *owner);
 
 /* Fails the call and returns true if the database failed it, or if the log became another one: what
  * was read would go out under the old one's name. */

@@ -22,14 +22,7 @@ typedef struct {
 /* A task; or NULL, and fn gets the call once the log's epoch is known. */
 static task_t *s_begin(room_lists_t *self, store_call_t *call, store_handler_fn fn)
 {
-    task_t *task = calloc(1, sizeof *task);
-    if (!task)
-        abort();
-    if (read_task_init(&task->read, self->database, call))
-        return task;
-    free(task);
-    early_calls_add(self->early, call, fn, self);
-    return NULL;
+    return read_task_new(sizeof(task_t), self->database, self->early, call, fn, self);
 }
 
 static void s_put(buffer_t *out, const char *before, const PGresult *rows, int row, int column)
