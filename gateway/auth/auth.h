@@ -37,8 +37,8 @@ typedef struct auth auth_t;
 auth_t *auth_new(const auth_options_t *options);
 void auth_destroy(auth_t **self_p);
 
-/* Are there services that have not said yet whose tokens and keys are good? While there are (none at
- * first), a credential that nobody knows may be theirs: it is UNAVAILABLE, and not refused. */
+/* Are there services that have not said yet whose tokens and keys are good? While there are (none
+ * at first), a credential that nobody knows may be theirs: it is UNAVAILABLE, and not refused. */
 void auth_expect(auth_t *self, bool more);
 
 /* What the manifest of a service says under `issuer` (proto/bus.md 3): {"iss", "clientId", "jwks"}.

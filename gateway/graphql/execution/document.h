@@ -30,9 +30,9 @@ struct gql_operation {
     gql_operation_kind_t kind;
     bool needs_identity;
     const char *root_fields;
-    bool is_introspective; /* __schema or __type is among the root fields */
-    bool is_constant;    /* only __schema, __type and __typename, and no variables */
-    json_slice_t answer; /* of a constant one, once it was kept; in the document's arena */
+    bool is_introspective;      /* __schema or __type is among the root fields */
+    bool is_constant;           /* only __schema, __type and __typename, and no variables */
+    json_slice_t answer;        /* of a constant one, once it was kept; in the document's arena */
     bool is_ready;              /* what is below has been found out, by operation_ready */
     const uint32_t *conditions; /* variables that @skip and @include ask for */
     uint32_t condition_count;

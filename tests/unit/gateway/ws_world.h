@@ -13,7 +13,7 @@ typedef struct {
     auth_t *auth;
     runner_t *runner;
     realtime_t *realtime;
-    rate_options_t limits; /* set before ws_world_begin; all 0: none */
+    rate_options_t limits;     /* set before ws_world_begin; all 0: none */
     sender_mode_t sender_mode; /* the same */
     rate_limits_t *rates;
     size_t most_connections; /* of one address; set before ws_world_begin; 0: any number */
