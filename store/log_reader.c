@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "common/metrics.h"
 #include "store/arguments.h"
@@ -14,13 +15,20 @@
 #include "store/room_event.h"
 
 enum {
-    REPLAY_BYTES = 4 * 1024 * 1024,
+    REPLAY_BYTES = 4 * 1024 * 1024, /* of one statement */
+    REPLAYS_MAX = 16,               /* of one statement */
+    REPLAYS_ARRAY_MAX = REPLAYS_MAX * (ROOM_BYTES_MAX + 16) + 64,
     ROOMS_ARRAY_MAX = BUS_HEADS_MAX * (ROOM_BYTES_MAX + 8) + 64,
 };
 
+typedef struct task task_t;
+
 struct log_reader {
+    loop_t *loop;
     database_t *database;
     early_calls_t *early;
+    task_t *replays; /* of this turn, `after` a seq */
+    bool ask_deferred;
     metric_t *metric_replays, *metric_replayed, *metric_heads;
 };
 
@@ -32,13 +40,15 @@ typedef struct {
 } head_t;
 
 /* A call that waits for the database. */
-typedef struct {
+struct task {
+    struct task *prev, *next; /* among those of one statement */
     read_task_t read;
     log_reader_t *reader;
     text_t room; /* of a REPLAY, borrowed from the call */
+    int64_t after, most;
     head_t *heads;
     size_t heads_count;
-} task_t;
+};
 
 /* A task; or NULL, and fn gets the call once the log's epoch is known. */
 static task_t *s_begin(log_reader_t *self, store_call_t *call, store_handler_fn fn)
@@ -76,9 +86,10 @@ static void s_print_stream(buffer_t *out, const task_t *task)
     buffer_put_json_string(out, json_string_value(stream), json_string_length(stream));
 }
 
-enum { REPLAY_HEAD, REPLAY_FIRST, REPLAY_TYPE, REPLAY_MESSAGE };
+enum { REPLAY_HEAD, REPLAY_FIRST, REPLAY_TYPE, REPLAY_MESSAGE, REPLAY_PLACE = 8 };
 
-static void s_print_replay(task_t *task, const PGresult *rows)
+/* Its rows are those from begin to end - 1. */
+static void s_print_replay(task_t *task, const PGresult *rows, int begin, int end)
 {
     cursor_base_t base = message_cursor_base(task->read.epoch, task->room.data, task->room.size);
     message_t message = {.room = task->room.data, .room_size = task->room.size};
@@ -86,14 +97,14 @@ static void s_print_replay(task_t *task, const PGresult *rows)
     size_t begun = out->size;
     s_print_stream(out, task);
     buffer_printf(out, ",\"epoch\":\"%s\",\"head\":%" PRId64 ",\"first\":%" PRId64 ",\"events\":[",
-                  task->read.epoch, pg_bigint(rows, 0, REPLAY_HEAD),
-                  pg_bigint(rows, 0, REPLAY_FIRST));
-    int i = 0;
-    for (; i < PQntuples(rows) && !PQgetisnull(rows, i, REPLAY_TYPE); i++) {
-        if (i > 0 && out->size - begun > REPLAY_BYTES)
+                  task->read.epoch, pg_bigint(rows, begin, REPLAY_HEAD),
+                  pg_bigint(rows, begin, REPLAY_FIRST));
+    int i = begin;
+    for (; i < end && !PQgetisnull(rows, i, REPLAY_TYPE); i++) {
+        if (i > begin && out->size - begun > REPLAY_BYTES)
             break; /* escapes made it grow; the gateway asks for the rest */
         message_from_row(&message, rows, i, REPLAY_MESSAGE);
-        buffer_put_str(out, i > 0 ? ",{\"seq\":" : "{\"seq\":");
+        buffer_put_str(out, i > begin ? ",{\"seq\":" : "{\"seq\":");
         buffer_put_uint(out, message.seq);
         const char *type = PQgetvalue(rows, i, REPLAY_TYPE);
         size_t type_size = (size_t)PQgetlength(rows, i, REPLAY_TYPE);
@@ -108,7 +119,7 @@ static void s_print_replay(task_t *task, const PGresult *rows)
         buffer_put_char(out, '}');
     }
     buffer_put_str(out, "]}");
-    metric_add(task->reader->metric_replayed, i);
+    metric_add(task->reader->metric_replayed, i - begin);
     store_call_done(task->read.call);
 }
 
@@ -116,8 +127,97 @@ static void s_on_replay(void *arg, const pg_outcome_t *outcome)
 {
     task_t *task = arg;
     if (!read_task_failed(&task->read, outcome))
-        s_print_replay(task, outcome->results[0]);
+        s_print_replay(task, outcome->results[0], 0, PQntuples(outcome->results[0]));
     s_end(task);
+}
+
+/* Each of the list has one row at least, in the list's order. */
+static void s_on_replays(void *arg, const pg_outcome_t *outcome)
+{
+    task_t *list = arg, *task, *next;
+    const PGresult *rows = outcome->code == ERR_OK ? outcome->results[0] : NULL;
+    int row = 0;
+    int64_t place = 0;
+    DL_FOREACH_SAFE(list, task, next)
+    {
+        int begin = row;
+        place++;
+        while (rows && row < PQntuples(rows) && pg_bigint(rows, row, REPLAY_PLACE) == place)
+            row++;
+        assert(!rows || row > begin);
+        if (!read_task_failed(&task->read, outcome))
+            s_print_replay(task, rows, begin, row);
+        s_end(task);
+    }
+}
+
+/* Replays of one turn, as of thousands who come back together, share a statement and its bytes. */
+static void s_ask_replays(log_reader_t *self, task_t *list, int count)
+{
+    task_t *task;
+    pg_array_t rooms, afters, mosts;
+    int64_t deadline_ms = INT64_MAX;
+    char bytes[8];
+    pg_array_init(&rooms, PG_TEXT_TYPE, REPLAYS_ARRAY_MAX);
+    pg_array_init(&afters, PG_INT8, REPLAYS_ARRAY_MAX);
+    pg_array_init(&mosts, PG_INT8, REPLAYS_ARRAY_MAX);
+    DL_FOREACH(list, task)
+    {
+        pg_array_add(&rooms, task->room.data, task->room.size);
+        pg_array_add_int64(&afters, task->after);
+        pg_array_add_int64(&mosts, task->most);
+        if (task->read.call->deadline_ms < deadline_ms)
+            deadline_ms = task->read.call->deadline_ms;
+    }
+    assert(!rooms.bytes.failed);
+    pg_put_int64(REPLAY_BYTES / count, bytes);
+    const pg_param_t params[] = {pg_array_param(&rooms), pg_array_param(&afters),
+                                 pg_array_param(&mosts), PG_BINARY(bytes, 8)};
+    pg_link_read(database_reader(self->database), &reader_sql_replays, params, deadline_ms,
+                 s_on_replays, list);
+    pg_array_free(&rooms);
+    pg_array_free(&afters);
+    pg_array_free(&mosts);
+}
+
+/* The head of the list is its owner on the way. */
+static void s_ask(void *arg)
+{
+    log_reader_t *self = arg;
+    self->ask_deferred = false;
+    while (self->replays) {
+        task_t *list = NULL, *task, *next;
+        int count = 0;
+        DL_FOREACH_SAFE(self->replays, task, next)
+        {
+            if (count == REPLAYS_MAX)
+                break;
+            DL_DELETE(self->replays, task);
+            DL_APPEND(list, task);
+            count++;
+        }
+        s_ask_replays(self, list, count);
+    }
+}
+
+static void s_ask_soon(log_reader_t *self, task_t *task)
+{
+    DL_APPEND(self->replays, task);
+    if (!self->ask_deferred)
+        loop_defer(self->loop, s_ask, self);
+    self->ask_deferred = true;
+}
+
+static void s_ask_last(task_t *task, int64_t last)
+{
+    char from[8], count[8], bytes[8];
+    pg_put_int64(last, from);
+    pg_put_int64(task->most, count);
+    pg_put_int64(REPLAY_BYTES, bytes);
+    const pg_param_t params[] = {PG_BINARY(task->room.data, task->room.size), PG_BINARY(from, 8),
+                                 PG_BINARY(count, 8), PG_BINARY(bytes, 8)};
+    pg_link_read(database_reader(task->reader->database), &reader_sql_replay_last, params,
+                 task->read.call->deadline_ms, s_on_replay, task);
 }
 
 void log_reader_replay(void *arg, store_call_t *call)
@@ -141,18 +241,16 @@ void log_reader_replay(void *arg, store_call_t *call)
     task_t *task = s_begin(self, call, log_reader_replay);
     if (!task)
         return;
-    task->room = room;
-    char from[8], count[8], bytes[8];
     json_int_t wanted = json_integer_value(limit);
-    pg_put_int64(json_integer_value(json_is_integer(after) ? after : last), from);
-    pg_put_int64(wanted < 1 ? 1 : wanted > BUS_REPLAY_MAX ? BUS_REPLAY_MAX : wanted, count);
-    pg_put_int64(REPLAY_BYTES, bytes);
-    const pg_param_t params[] = {PG_BINARY(room.data, room.size), PG_BINARY(from, 8),
-                                 PG_BINARY(count, 8), PG_BINARY(bytes, 8)};
+    task->room = room;
+    task->most = wanted < 1 ? 1 : wanted > BUS_REPLAY_MAX ? BUS_REPLAY_MAX : wanted;
     metric_inc(self->metric_replays);
-    pg_link_read(database_reader(self->database),
-                 json_is_integer(after) ? &reader_sql_replay_after : &reader_sql_replay_last,
-                 params, call->deadline_ms, s_on_replay, task);
+    if (json_is_integer(last)) {
+        s_ask_last(task, json_integer_value(last));
+        return;
+    }
+    task->after = json_integer_value(after);
+    s_ask_soon(self, task);
 }
 
 /* ---- HEADS ---- */
@@ -297,11 +395,12 @@ void log_reader_heads(void *arg, store_call_t *call)
 
 /* ---- life ---- */
 
-log_reader_t *log_reader_new(database_t *database, early_calls_t *early)
+log_reader_t *log_reader_new(loop_t *loop, database_t *database, early_calls_t *early)
 {
     log_reader_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
+    self->loop = loop;
     self->database = database;
     self->early = early;
     self->metric_replays = metrics_counter("parley_store_replays_total", "REPLAYs read", NULL);
@@ -313,6 +412,13 @@ log_reader_t *log_reader_new(database_t *database, early_calls_t *early)
 
 void log_reader_destroy(log_reader_t **self_p)
 {
-    free(*self_p);
+    log_reader_t *self = *self_p;
+    if (!self)
+        return;
     *self_p = NULL;
+    loop_defer_cancel(self->loop, s_ask, self);
+    task_t *task, *next;
+    DL_FOREACH_SAFE(self->replays, task, next)
+    s_end(task); /* their calls died with the endpoint */
+    free(self);
 }

@@ -10,8 +10,8 @@
 
 typedef struct log_reader log_reader_t;
 
-/* Borrows both. */
-log_reader_t *log_reader_new(database_t *database, early_calls_t *early);
+/* Borrows all. */
+log_reader_t *log_reader_new(loop_t *loop, database_t *database, early_calls_t *early);
 /* After the database. */
 void log_reader_destroy(log_reader_t **self_p);
 

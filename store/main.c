@@ -377,7 +377,7 @@ static err_code_t s_start(store_t *self, err_t *err)
     self->writer = writer_new(self->loop, self->database, self->publisher, self->tails);
     self->starts = starts_new(self->loop, self->database);
     self->reader = reader_new(self->database, self->early, self->tails, self->starts);
-    self->log_reader = log_reader_new(self->database, self->early);
+    self->log_reader = log_reader_new(self->loop, self->database, self->early);
     self->room_changes = room_changes_new(self->loop, self->database, self->publisher);
     self->room_lists = room_lists_new(self->database, self->early);
     endpoint_add(self->endpoint, writer_handlers, self->writer);

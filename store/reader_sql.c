@@ -76,16 +76,28 @@ const pg_statement_t reader_sql_head = {
     " ORDER BY e.seq"
 
 static const Oid s_replay_types[] = {PG_TEXT_TYPE, PG_INT8, PG_INT8, PG_INT8};
-const pg_statement_t reader_sql_replay_after = {
-    "replay_after",
-    REPLAY_SQL("SELECT * FROM messages m WHERE m.room=q.room AND m.seq>$2 ORDER BY m.seq LIMIT $3"),
-    4, s_replay_types, true};
 const pg_statement_t reader_sql_replay_last = {
     "replay_last",
     REPLAY_SQL("SELECT * FROM ("
                " SELECT * FROM messages m WHERE m.room=q.room ORDER BY m.seq DESC LIMIT $2) n"
                " ORDER BY n.seq LIMIT $3"),
     4, s_replay_types, true};
+
+static const Oid s_replays_types[] = {PG_TEXT_ARRAY, PG_INT8_ARRAY, PG_INT8_ARRAY, PG_INT8};
+const pg_statement_t reader_sql_replays = {
+    "replays",
+    "SELECT coalesce(r.last_seq,0)::bigint, coalesce(r.first_seq,1)::bigint,"
+    " e.type, e.seq, e.id, e.handle, e.body, e.created_at, q.o"
+    " FROM unnest($1::text[],$2::bigint[],$3::bigint[]) WITH ORDINALITY q(room,after,most,o)"
+    " LEFT JOIN rooms r ON r.room=q.room COLLATE \"C\""
+    " LEFT JOIN LATERAL ("
+    "  SELECT * FROM ("
+    "   SELECT w.*, sum(octet_length(w.body)) OVER (ORDER BY w.seq) - octet_length(w.body) AS before"
+    "   FROM (SELECT * FROM messages m WHERE m.room=q.room AND m.seq>q.after ORDER BY m.seq"
+    "    LIMIT q.most) w) c"
+    "  WHERE c.before<$4) e ON true"
+    " ORDER BY q.o, e.seq",
+    4, s_replays_types, true};
 
 static const Oid s_texts[] = {PG_TEXT_ARRAY};
 const pg_statement_t reader_sql_heads = {

@@ -24,11 +24,13 @@ enum { TAILS_ROOM, TAILS_TYPE, TAILS_MESSAGE, TAILS_ROWS_MAX = 200 };
 /* $1 room: no row, or last_seq and first_seq. */
 extern const pg_statement_t reader_sql_head;
 
-/* Events: $1 room, $2 after, $3 limit, $4 ceiling of their bodies' bytes (the first one counts
- * not). Rows, at least one: head, first, type (null if there are no events: one row then),
- * MESSAGE_COLUMNS. One snapshot. */
-extern const pg_statement_t reader_sql_replay_after;
-/* The same with $2 the number of the newest events wanted. */
+/* Events of several rooms: $1 rooms, $2 the seq of each after which they are wanted, $3 how many at
+ * most, $4 ceiling of their bodies' bytes in each room (the first one counts not). Rows, at least
+ * one a room, in the order of the rooms: head, first, type (null if there are no events: one row
+ * then), MESSAGE_COLUMNS, the room's place (from 1 on). One snapshot. */
+extern const pg_statement_t reader_sql_replays;
+/* Those of one room, and no place: $1 room, $2 how many of the newest, $3 how many at most, $4 as
+ * above. */
 extern const pg_statement_t reader_sql_replay_last;
 
 /* $1 rooms: head and first of each, in the order given. */

@@ -325,6 +325,23 @@ class Messages(WithStore):
             self.assertLess(len(part["events"]), 40)
         self.assertEqual([e["seq"] for e in events], list(range(1, 41)))
 
+    def test_replays_that_come_together_share_statements(self):
+        rooms = [self.room() for _ in range(18)]
+        for i, room in enumerate(rooms):
+            for n in range(i % 4):  # none in some
+                self.gateway.create(f"{room} {n}", room)
+        asked = [{"stream": "room/" + room, "after": i % 3, "limit": 1 + i % 2} for i, room in enumerate(rooms)]
+        alone = [self.gateway.wait(self.gateway.request(REPLAY, args)) for args in asked]
+        read = lambda: sum(count for name, count in self.store.metrics().items()
+                           if name.startswith('parley_store_database_seconds_count{link="reader'))
+        ids, before = [uuid7() for _ in asked], read()
+        self.gateway.send(*(record(REPLAY, args, id) for args, id in zip(asked, ids)))
+        self.assertEqual([self.gateway.wait(id) for id in ids], alone)
+        self.assertEqual(read() - before, 2)
+        for i, answer in enumerate(alone):
+            self.assertEqual((answer["head"], [event["seq"] for event in answer["events"]]),
+                             (i % 4, list(range(i % 3 + 1, min(i % 4, i % 3 + 1 + i % 2) + 1))))
+
     def test_a_guarded_room_takes_its_messages_carefully(self):
         """By FAST first, which takes none of it and leaves no hole. No name of a guarded room is like that: a private
         room's messages go by CAREFUL at once."""
