@@ -183,6 +183,7 @@ static void s_on_database_ready(void *arg)
 {
     store_t *self = arg;
     self->was_ready = true;
+    starts_on_database_ready(self->starts);
     publisher_on_database_ready(self->publisher);
     early_calls_serve(self->early);
 }

@@ -16,11 +16,13 @@
 #include "store/heads_schedule.h"
 #include "store/message.h"
 #include "store/pg_array.h"
+#include "store/room_set.h"
 
 enum {
     MESSAGES_A_CALL = 256,
     WANTED_MAX = 200000,
     SCHEDULE_MAX = 100000,
+    HEARD_MAX = 1000000,
     HEADS_A_QUERY = 1000,
     TICK_MS = 50,
     EVENT_MAX = 2 * 1024 * 1024,
@@ -52,6 +54,7 @@ struct publisher {
     loop_zmq_t *zmq;
     loop_timer_t *tick;
     heads_schedule_t *schedule;
+    room_set_t *heard; /* somebody is subscribed to them */
     wanted_t *wanted;
     char *incarnation;
     buffer_t frame, topic;
@@ -223,7 +226,8 @@ static void s_on_tick(void *arg)
     int64_t now_us = clock_mono_us();
     const char *room;
     while ((room = heads_schedule_next(self->schedule, now_us)))
-        s_want(self, room, strlen(room));
+        if (room_set_may_have(self->heard, room, strlen(room)))
+            s_want(self, room, strlen(room));
     metric_set(self->metric_scheduled, (int64_t)heads_schedule_count(self->schedule));
     if (self->wanted && !self->ask_deferred)
         s_ask_all(self);
@@ -239,21 +243,31 @@ static void s_tick_on(publisher_t *self)
 
 /* ---- subscriptions ---- */
 
-/* 01 topic: a gateway subscribed; the topic is a stream's name and a NUL. */
+/* 01 topic: a gateway subscribed; 00 topic: the last one is gone. The topic is a stream's name and
+ * a NUL. */
 static void s_on_subscription(publisher_t *self, const char *data, size_t size)
 {
-    if (size < 1 || data[0] != 1)
+    if (size < 1 || (data[0] != 0 && data[0] != 1))
         return;
+    bool is_one = data[0] == 1;
     data++;
     size--;
-    metric_inc(self->metric_subscriptions);
-    if (FAULT_IS("small_hwm"))
+    if (is_one)
+        metric_inc(self->metric_subscriptions);
+    if (is_one && FAULT_IS("small_hwm"))
         zsock_set_sndhwm(self->socket, FAULT_HWM);
     if (size < STREAM_PREFIX_SIZE + 2 || size > STREAM_BYTES_MAX + 1 || data[size - 1] != '\0' ||
         memcmp(data, STREAM_PREFIX, STREAM_PREFIX_SIZE) != 0 || memchr(data, '\0', size - 1) ||
         !utf8_is_valid(data, size))
         return; /* no stream of ours: nothing is ever published there */
-    s_want(self, data + STREAM_PREFIX_SIZE, size - 1 - STREAM_PREFIX_SIZE);
+    const char *room = data + STREAM_PREFIX_SIZE;
+    size_t room_size = size - 1 - STREAM_PREFIX_SIZE;
+    if (!is_one) {
+        room_set_remove(self->heard, room, room_size);
+        return;
+    }
+    room_set_add(self->heard, room, room_size);
+    s_want(self, room, room_size);
     s_tick_on(self); /* asks again if the database is away now */
 }
 
@@ -275,6 +289,16 @@ static void s_on_readable(void *arg)
 
 /* ---- for others ---- */
 
+/* Later, with the schedule's delays. Not if nobody listens: who subscribes from now on, or whose
+ * subscription is not seen yet, gets a head that is read after that. */
+static void s_repeat_head(publisher_t *self, const char *room, size_t room_size)
+{
+    if (!room_set_may_have(self->heard, room, room_size))
+        return;
+    heads_schedule_touch(self->schedule, room, room_size, clock_mono_us());
+    s_tick_on(self);
+}
+
 publisher_t *publisher_new(loop_t *loop,
                            const char *endpoint,
                            const bus_security_t *security,
@@ -295,6 +319,7 @@ publisher_t *publisher_new(loop_t *loop,
     self->frame = (buffer_t)BUFFER_INIT(EVENT_MAX);
     self->topic = (buffer_t)BUFFER_INIT(STREAM_BYTES_MAX + 1);
     self->schedule = heads_schedule_new(SCHEDULE_MAX);
+    self->heard = room_set_new(HEARD_MAX);
     self->monitor = bus_monitor_new(loop, socket, "events");
     self->zmq = loop_zmq_new(loop, zsock_resolve(socket), s_on_readable, self);
     self->tick = loop_timer_new(loop, s_on_tick, self);
@@ -324,8 +349,7 @@ void publisher_event(publisher_t *self,
     if (!FAULT_AT("skip_publish"))
         s_publish(self, room, room_size, seq, type, payload, payload_size);
     metric_inc(self->metric_events);
-    heads_schedule_touch(self->schedule, room, room_size, clock_mono_us());
-    s_tick_on(self);
+    s_repeat_head(self, room, room_size);
 }
 
 void publisher_revoke(publisher_t *self,
@@ -340,9 +364,9 @@ void publisher_revoke(publisher_t *self,
 
 void publisher_head(publisher_t *self, const char *room, size_t room_size)
 {
-    s_want(self, room, room_size);
-    heads_schedule_touch(self->schedule, room, room_size, clock_mono_us());
-    s_tick_on(self);
+    if (room_set_may_have(self->heard, room, room_size))
+        s_want(self, room, room_size);
+    s_repeat_head(self, room, room_size);
 }
 
 void publisher_on_database_ready(publisher_t *self)
@@ -374,6 +398,7 @@ void publisher_destroy(publisher_t **self_p, int linger_ms)
         free(wanted);
     }
     heads_schedule_destroy(&self->schedule);
+    room_set_destroy(&self->heard);
     buffer_free(&self->frame);
     buffer_free(&self->topic);
     bus_monitor_destroy(&self->monitor);

@@ -21,7 +21,8 @@ publisher_t *publisher_new(loop_t *loop,
                            err_t *err);
 
 /* Publishes an event that was committed as seq of its room: type is the mutation's field name,
- * payload the stored object as JSON. Events of a room are given in seq order. Its heads follow. */
+ * payload the stored object as JSON. Events of a room are given in seq order. Its heads follow, if
+ * anybody is subscribed to it. */
 void publisher_event(publisher_t *self,
                      const char *room,
                      size_t room_size,
@@ -38,8 +39,8 @@ void publisher_revoke(publisher_t *self,
                       const char *payload,
                       size_t payload_size);
 
-/* The room's head is to be read and published: somebody may have missed what is in the log. Now,
- * and again later. */
+/* The room's head is to be read and published, if anybody is subscribed to it: he may have missed
+ * what is in the log. Now, and again later. */
 void publisher_head(publisher_t *self, const char *room, size_t room_size);
 
 /* The database is usable again: what waited for it is done. */

@@ -236,7 +236,8 @@ static void s_get_messages(void *arg, store_call_t *call)
 
 /* ---- Subscription.addMessage ---- */
 
-/* head was read in the snapshot in which the caller was let in. All changes of a private room's
+/* head was read in the snapshot in which the caller was let in; of a public room, which lets in
+ * everybody, it may be older if he has a cursor. All changes of a private room's
  * members are events of the room, so he is a member as of this seq: a revoke at or below it was
  * made up for by an invitation, and each one beyond it ends the subscription, since the gateway
  * passes every seq beyond it, whether live or by REPLAY (proto/bus.md 4.4). So no removal slips in
@@ -295,7 +296,12 @@ static void s_subscribe(void *arg, store_call_t *call)
         return;
     }
     task->last = start.last;
-    task->start = (start_t){.read = task->read, .room = room, .fn = s_on_start, .arg = task};
+    task->start = (start_t){.read = task->read,
+                            .room = room,
+                            .has_after = task->has_after,
+                            .after = task->after,
+                            .fn = s_on_start,
+                            .arg = task};
     starts_read(self->starts, &task->start);
 }
 

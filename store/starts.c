@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/metrics.h"
+#include "store/log_ends.h"
 #include "store/message.h"
 #include "store/pg_array.h"
 #include "store/reader_sql.h"
@@ -22,6 +23,11 @@ enum {
     PACE_US = 2000, /* for each of them */
     PACE_MAX_US = 400000,
     ENOUGH = STARTS_MAX, /* so many need not wait for more */
+    /* Where so many begin at once more will come: what was read for them is remembered for these.
+     */
+    MANY = 8,
+    ENDS_MAX = 10000,
+    ENDS_KEEP_US = 5000000,
 };
 
 struct starts {
@@ -31,9 +37,11 @@ struct starts {
     start_t *waiting;    /* for the next statement */
     start_t *asked;      /* by the one under way */
     size_t waiting_count;
-    int64_t next_us; /* no other statement before */
+    int64_t next_us;  /* no other statement before */
+    int64_t asked_us; /* the one under way */
+    log_ends_t *ends; /* what statements for many found */
     bool ask_deferred, stopped;
-    metric_t *metric_queries;
+    metric_t *metric_queries, *metric_known;
 };
 
 static void s_ask(void *arg);
@@ -93,6 +101,46 @@ static void s_on_timer(void *arg)
     s_ask_soon(self);
 }
 
+/* Is its place known to be in the log? Everybody may read a public room, and within an epoch the
+ * log only grows: what it had a moment ago it has. Whether a place is not (any more) in the log,
+ * and where a start without a cursor is, only the database knows. */
+static bool s_is_known(const starts_t *self, const start_t *start, uint64_t *head, uint64_t *first)
+{
+    if (!start->has_after || room_is_private(start->room.data, start->room.size))
+        return false;
+    log_ends_set_epoch(self->ends, start->read.epoch);
+    return log_ends_find(self->ends, start->room.data, start->room.size, clock_mono_us(), head,
+                         first) &&
+           start->after <= *head && start->after + 1 >= *first;
+}
+
+static void s_answer_known(starts_t *self, start_t *start, uint64_t head, uint64_t first)
+{
+    static const pg_outcome_t known = {.code = ERR_OK, .message = ""};
+    metric_inc(self->metric_known);
+    start->fn(start->arg, &known, head, first);
+}
+
+/* Some more may be known now. */
+static void s_answer_waiting(starts_t *self)
+{
+    start_t *start, *next;
+    uint64_t head, first;
+    DL_FOREACH_SAFE(self->waiting, start, next)
+    {
+        if (!s_is_known(self, start, &head, &first))
+            continue;
+        s_take(self, start);
+        s_answer_known(self, start, head, first);
+    }
+}
+
+static void s_note(starts_t *self, const start_t *start, uint64_t head, uint64_t first)
+{
+    log_ends_set_epoch(self->ends, start->read.epoch);
+    log_ends_note(self->ends, start->room.data, start->room.size, head, first, self->asked_us);
+}
+
 /* The database is away: those that have time wait on. */
 static bool s_waits_on(starts_t *self, start_t *start, const pg_outcome_t *outcome)
 {
@@ -109,19 +157,22 @@ static void s_on_heads(void *arg, const pg_outcome_t *outcome)
     starts_t *self = arg;
     start_t *list = self->asked, *start, *next;
     const PGresult *rows = outcome->code == ERR_OK ? outcome->results[0] : NULL;
+    bool are_many = rows && PQntuples(rows) >= MANY;
     int row = 0;
     self->asked = NULL;
     DL_FOREACH_SAFE(list, start, next)
     {
+        uint64_t head = rows ? (uint64_t)pg_bigint(rows, row, 0) : 0;
+        uint64_t first = rows ? (uint64_t)pg_bigint(rows, row, 1) : 0;
         DL_DELETE(list, start);
         start->is_closed = rows && pg_bool(rows, row, 2);
-        if (rows)
-            start->fn(start->arg, outcome, (uint64_t)pg_bigint(rows, row, 0),
-                      (uint64_t)pg_bigint(rows, row, 1));
-        else if (!s_waits_on(self, start, outcome))
-            start->fn(start->arg, outcome, 0, 0);
+        if (are_many)
+            s_note(self, start, head, first);
+        if (rows || !s_waits_on(self, start, outcome))
+            start->fn(start->arg, outcome, head, first);
         row++;
     }
+    s_answer_waiting(self);
     s_ask_soon(self);
 }
 
@@ -157,7 +208,8 @@ static void s_ask(void *arg)
             deadline_ms = start->read.call->deadline_ms;
     }
     int64_t pace_us = ((int64_t)rooms.count - 1) * PACE_US;
-    self->next_us = clock_mono_us() + (pace_us < PACE_MAX_US ? pace_us : PACE_MAX_US);
+    self->asked_us = clock_mono_us();
+    self->next_us = self->asked_us + (pace_us < PACE_MAX_US ? pace_us : PACE_MAX_US);
     assert(!rooms.bytes.failed && !handles.bytes.failed && !accounts.bytes.failed);
     const pg_param_t params[] = {pg_array_param(&rooms), pg_array_param(&handles),
                                  pg_array_param(&accounts)};
@@ -176,8 +228,18 @@ void starts_read(starts_t *self, start_t *start)
         s_fail_away(start);
         return;
     }
+    uint64_t head, first;
+    if (s_is_known(self, start, &head, &first)) {
+        s_answer_known(self, start, head, first);
+        return;
+    }
     s_add(self, start);
     s_ask_soon(self);
+}
+
+void starts_on_database_ready(starts_t *self)
+{
+    log_ends_forget(self->ends);
 }
 
 starts_t *starts_new(loop_t *loop, database_t *database)
@@ -188,8 +250,12 @@ starts_t *starts_new(loop_t *loop, database_t *database)
     self->loop = loop;
     self->database = database;
     self->timer = loop_timer_new(loop, s_on_timer, self);
+    self->ends = log_ends_new(ENDS_MAX, ENDS_KEEP_US);
     self->metric_queries = metrics_counter("parley_store_start_queries_total",
                                            "statements that read heads for subscriptions", NULL);
+    self->metric_known =
+        metrics_counter("parley_store_starts_known_total",
+                        "subscriptions resumed at a place that was read for others", NULL);
     return self;
 }
 
@@ -207,5 +273,6 @@ void starts_destroy(starts_t **self_p)
     *self_p = NULL;
     loop_defer_cancel(self->loop, s_ask, self);
     loop_timer_destroy(&self->timer);
+    log_ends_destroy(&self->ends);
     free(self);
 }

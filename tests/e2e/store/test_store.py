@@ -307,6 +307,28 @@ class Messages(WithStore):
         self.assertLessEqual(queries() - before, 20)
         self.assertEqual(self.gateway.call("Subscription.addMessage", {"room": self.room()})["head"], 0)
 
+    def test_those_who_come_back_at_once_share_what_was_read(self):
+        rooms, queries = [self.room() for _ in range(10)], lambda: self.store.metrics()["parley_store_start_queries_total"]
+        made = [[self.gateway.create(f"m{i}", room) for i in range(3)] for room in rooms]
+        resume = lambda room, cursor: self.gateway.post("Subscription.addMessage", {"room": room}, resume=cursor)
+        before = queries()
+        ids = []
+        for i in range(3000):  # for longer than one statement takes
+            ids.append(resume(rooms[i % 10], made[i % 10][i // 10 % 3]["cursor"]))
+            if i % 100 == 99:
+                time.sleep(0.06)
+        for i, id in enumerate(ids):
+            answer = self.gateway.wait(id)
+            self.assertEqual((answer["start"], answer["head"]), ({"after": i // 10 % 3 + 1}, 3))
+        self.assertLessEqual(queries() - before, 5)
+        # What lies beyond that is looked up, and so is every start without a cursor.
+        newest = self.gateway.create("m3", rooms[0])
+        self.assertEqual(self.gateway.call("Subscription.addMessage", {"room": rooms[0]})["head"], 4)
+        raw = base64url(newest["cursor"])
+        future = unbase64url(raw[:-8] + (5).to_bytes(8, "big"))
+        self.refused("CURSOR_EXPIRED", None, self.gateway.wait, resume(rooms[0], future))
+        self.assertEqual(self.gateway.wait(resume(rooms[0], newest["cursor"]))["head"], 4)
+
     def test_a_page_too_large_for_the_bus_is_refused(self):
         room = self.room()
         ids = [self.gateway.post("Mutation.createMessage", {"room": room, "body": "\x01" * 65000}) for _ in range(40)]
@@ -428,6 +450,30 @@ class Log(WithStore):
         self.assertEqual(self.gateway.event(1)["kind"], "head")
         self.gateway.unsubscribe("room/" + room)
         self.gateway.unsubscribe("room/" + room)
+
+    def test_heads_are_repeated_only_where_somebody_listens(self):
+        room, other = self.room(), Gateway(self.store)
+        read = lambda: self.store.metrics()["parley_store_head_queries_total"]
+        def grows(id=None):
+            before = read()
+            self.gateway.create("x", room, id)
+            time.sleep(0.4)
+            return read() > before
+        is_still = lambda: any(not grows() for _ in range(8))  # other tests' rooms may be repeated for a while
+        self.assertTrue(is_still())
+        for gateway in (self.gateway, other):
+            gateway.subscribe("room/" + room)
+            self.assertEqual(gateway.event()["kind"], "head")
+        self.assertTrue(grows())
+        self.gateway.unsubscribe("room/" + room)
+        self.assertTrue(grows())
+        other.close()  # without a word
+        self.assertTrue(is_still())
+        again = Gateway(self.store)
+        again.subscribe("room/" + room)
+        self.assertGreater(again.event()["seq"], 3)
+        self.assertTrue(grows())
+        again.close()
 
     def test_every_gateway_gets_a_head(self):
         room = self.room()
