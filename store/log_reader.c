@@ -41,8 +41,8 @@ typedef struct {
 
 /* A call that waits for the database. */
 struct task {
+    read_task_t read;         /* first: read_task_new fills it */
     struct task *prev, *next; /* among those of one statement */
-    read_task_t read;
     log_reader_t *reader;
     text_t room; /* of a REPLAY, borrowed from the call */
     int64_t after, most;
