@@ -121,6 +121,14 @@ static void s_publish(publisher_t *self,
 static void s_ask(void *arg);
 static void s_tick_on(publisher_t *self);
 
+static void s_ask_soon(publisher_t *self)
+{
+    if (self->ask_deferred)
+        return;
+    self->ask_deferred = true;
+    loop_defer(self->loop, s_ask, self);
+}
+
 static void s_want(publisher_t *self, const char *room, size_t size)
 {
     wanted_t *wanted;
@@ -137,10 +145,7 @@ static void s_want(publisher_t *self, const char *room, size_t size)
     wanted->size = size;
     memcpy(wanted->room, room, size);
     HASH_ADD(hh, self->wanted, room, size, wanted);
-    if (!self->ask_deferred) {
-        self->ask_deferred = true;
-        loop_defer(self->loop, s_ask, self);
-    }
+    s_ask_soon(self);
 }
 
 /* One query's rooms, to ask again if it fails. */
@@ -153,6 +158,7 @@ static void s_on_heads(void *arg, const pg_outcome_t *outcome)
 {
     heads_query_t *query = arg;
     publisher_t *self = query->publisher;
+    self->asking--;
     if (outcome->code == ERR_OK) {
         const PGresult *rows = outcome->results[0];
         for (int i = 0; i < PQntuples(rows); i++)
@@ -173,6 +179,8 @@ static void s_on_heads(void *arg, const pg_outcome_t *outcome)
     free(query);
     if (outcome->code != ERR_OK)
         s_tick_on(self);
+    else if (self->wanted && self->asking == 0)
+        s_ask_soon(self);
 }
 
 /* One query for up to HEADS_A_QUERY of the rooms. It starts after their subscriptions were seen:
