@@ -551,7 +551,7 @@ static void s_on_turn(void *arg)
                               &err) == ERR_OK)
         operation = s_prepare(self, &request, start->identity, false, &verdict, &response);
     else
-        graphql_error_write_err(&response, &err); /* no memory: it was read before */
+        graphql_error_write_err(&response, &err);
     graphql_request_clear(&request);
     if (!operation) {
         s_fail(stream, (json_slice_t){.data = response.data, .size = response.size});
@@ -565,6 +565,15 @@ static void s_on_turn(void *arg)
     }
     buffer_free(&response);
     s_free_start(&start);
+}
+
+/* What comes behind one that waits does, too: nobody's mutations overtake each other. */
+static bool s_has_waiting(const session_t *self)
+{
+    for (const list_node_t *node = self->streams.next; node != &self->streams; node = node->next)
+        if (LIST_ITEM(node, stream_t, node)->start)
+            return true;
+    return false;
 }
 
 static void
@@ -607,6 +616,10 @@ void session_start(session_t *self,
     }
     if (!s_take_operation(self, id, id_size, identity))
         return;
+    if (s_has_waiting(self)) {
+        s_wait(s_new(self, id, id_size), request_text, identity, resume);
+        return;
+    }
     err_t err = ERR_INIT;
     graphql_request_t request;
     if (graphql_request_parse(&request, self->realtime->arena, request_text.data, request_text.size,

@@ -191,6 +191,24 @@ static void test_complete_stops_what_waits(void **state)
     assert_int_equal(fake_call_count, 0);
 }
 
+/* One was prepared before, the other is new and takes longer: services get them as they came. */
+static void test_mutations_keep_their_order(void **state)
+{
+    (void)state;
+    s_open_initialised();
+    s_say("{\"id\":\"a\",\"type\":\"subscribe\",\"payload\":"
+          "{\"query\":\"mutation{say(text:\\\"known\\\"){n}}\"}}");
+    assert_int_equal(fake_call_count, 1);
+    s_frame("{\"id\":\"b\",\"type\":\"subscribe\",\"payload\":"
+            "{\"query\":\"mutation{say(text:\\\"new\\\"){n}}\"}}");
+    s_frame("{\"id\":\"c\",\"type\":\"subscribe\",\"payload\":"
+            "{\"query\":\"mutation{say(text:\\\"known\\\"){n}}\"}}");
+    ws_world_pump(&s_world);
+    assert_int_equal(fake_call_count, 3);
+    assert_string_equal(fake_calls[1].args, "{\"text\":\"new\"}");
+    assert_string_equal(fake_calls[2].args, "{\"text\":\"known\"}");
+}
+
 static void test_a_client_that_leaves_stops_everything(void **state)
 {
     (void)state;
@@ -692,6 +710,7 @@ int main(void)
         TEST(test_several_subscriptions_share_a_send),
         TEST(test_complete_cancels_what_runs),
         TEST(test_complete_stops_what_waits),
+        TEST(test_mutations_keep_their_order),
         TEST(test_a_client_that_leaves_stops_everything),
         TEST(test_close_codes),
         TEST(test_an_id_in_use_closes_with_4409),
