@@ -94,28 +94,42 @@ void ws_world_sleep(ws_world_t *self, unsigned seconds)
     }
 }
 
+/* Stays open until the process ends: a listener for each pair would run out of ports while those
+ * before it are in TIME_WAIT (a fuzzer makes a thousand a second). */
+static int s_listener(struct sockaddr_in *address)
+{
+    static int listener = -1;
+    socklen_t size = sizeof *address;
+    if (listener < 0) {
+        int small = 8192;
+        *address = (struct sockaddr_in){.sin_family = AF_INET,
+                                        .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+        listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        setsockopt(listener, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+        if (listener < 0 || bind(listener, (struct sockaddr *)(void *)address, size) != 0 ||
+            listen(listener, 1) != 0)
+            abort();
+    }
+    if (getsockname(listener, (struct sockaddr *)(void *)address, &size) != 0)
+        abort();
+    return listener;
+}
+
 /* A connected pair of TCP sockets: fds[0] is the server's. */
 static void s_pair(int fds[2])
 {
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof address;
+    struct sockaddr_in address;
     int small = 8192;
-    int listener = socket(AF_INET, SOCK_STREAM, 0);
-    setsockopt(listener, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-    assert(listener >= 0 && !bind(listener, (struct sockaddr *)(void *)&address, size) &&
-           !listen(listener, 1) &&
-           !getsockname(listener, (struct sockaddr *)(void *)&address, &size));
+    int listener = s_listener(&address);
     fds[1] = socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(fds[1], SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
-    if (connect(fds[1], (struct sockaddr *)(void *)&address, size) != 0)
+    if (connect(fds[1], (struct sockaddr *)(void *)&address, sizeof address) != 0)
         abort();
     fds[0] = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     assert(fds[0] >= 0);
     int on = 1;
     for (int i = 0; i < 2; i++)
         setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    close(listener);
 }
 
 void ws_client_open(ws_client_t *self,
