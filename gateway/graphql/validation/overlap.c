@@ -9,6 +9,8 @@
  * PARENTS: fields that can be on one object are the same field with the same arguments. */
 typedef enum { SHAPES, PARENTS } pass_t;
 
+enum { TEXT_STEP = 256 /* bytes of a text that are compared in one step */ };
+
 typedef struct {
     const ast_selection_t *node;
     const schema_type_t *parent; /* may be NULL */
@@ -43,41 +45,49 @@ typedef struct {
 
 /* ---- comparing ---- */
 
-static bool s_same_value(const ast_value_t *a, const ast_value_t *b);
+static bool s_same_value(validation_t *validation, const ast_value_t *a, const ast_value_t *b);
 
-static bool s_same_list(const ast_value_t *a, const ast_value_t *b)
+static bool s_same_list(validation_t *validation, const ast_value_t *a, const ast_value_t *b)
 {
     if (a->list.count != b->list.count)
         return false;
     for (uint32_t i = 0; i < a->list.count; i++) {
-        if (!s_same_value(&a->list.items[i], &b->list.items[i]))
+        if (!s_same_value(validation, &a->list.items[i], &b->list.items[i]))
             return false;
     }
     return true;
 }
 
-static bool s_same_object(const ast_value_t *a, const ast_value_t *b)
+static bool s_same_object(validation_t *validation, const ast_value_t *a, const ast_value_t *b)
 {
     if (a->object.count != b->object.count)
         return false;
     for (uint32_t i = 0; i < a->object.count; i++) {
         const ast_object_field_t *field = &a->object.fields[i];
-        const ast_object_field_t *other = &b->object.fields[i];
-        for (uint32_t j = 0; other->name != field->name; j++) {
-            if (j == b->object.count)
-                return false;
-            other = &b->object.fields[j];
-        }
-        if (!s_same_value(&field->value, &other->value))
+        const ast_object_field_t *other = &b->object.fields[i]; /* most often in the same order */
+        uint32_t looks = 0;
+        while (other->name != field->name && looks < b->object.count)
+            other = &b->object.fields[looks++];
+        if (!v_spend(validation, looks))
+            return true;
+        if (other->name != field->name || !s_same_value(validation, &field->value, &other->value))
             return false;
     }
     return true;
 }
 
-static bool s_same_value(const ast_value_t *a, const ast_value_t *b)
+static bool s_same_text(validation_t *validation, const ast_string_t *a, const ast_string_t *b)
+{
+    return a->size == b->size && a->block == b->block &&
+           (!v_spend(validation, a->size / TEXT_STEP) || memcmp(a->data, b->data, a->size) == 0);
+}
+
+static bool s_same_value(validation_t *validation, const ast_value_t *a, const ast_value_t *b)
 {
     if (a->kind != b->kind)
         return false;
+    if (!v_spend(validation, 1))
+        return true;
     switch (a->kind) {
     case AST_VARIABLE:
     case AST_ENUM:
@@ -85,32 +95,33 @@ static bool s_same_value(const ast_value_t *a, const ast_value_t *b)
     case AST_INT:
     case AST_FLOAT:
     case AST_STRING:
-        return a->text.size == b->text.size && a->text.block == b->text.block &&
-               memcmp(a->text.data, b->text.data, a->text.size) == 0;
+        return s_same_text(validation, &a->text, &b->text);
     case AST_BOOLEAN:
         return a->boolean == b->boolean;
     case AST_NULL:
         return true;
     case AST_LIST:
-        return s_same_list(a, b);
+        return s_same_list(validation, a, b);
     case AST_OBJECT:
-        return s_same_object(a, b);
+        return s_same_object(validation, a, b);
     }
     return false;
 }
 
-bool overlap_same_arguments(const ast_field_t *a, const ast_field_t *b)
+bool overlap_same_arguments(validation_t *validation, const ast_field_t *a, const ast_field_t *b)
 {
     if (a->argument_count != b->argument_count)
         return false;
     for (uint32_t i = 0; i < a->argument_count; i++) {
         const ast_argument_t *argument = &a->arguments[i];
         const ast_value_t *other = NULL;
+        if (!v_spend(validation, b->argument_count))
+            return true;
         for (uint32_t j = 0; j < b->argument_count; j++) {
             if (b->arguments[j].name == argument->name)
                 other = &b->arguments[j].value;
         }
-        if (!other || !s_same_value(&argument->value, other))
+        if (!other || !s_same_value(validation, &argument->value, other))
             return false;
     }
     return true;
@@ -192,9 +203,8 @@ static bool s_note(overlap_t *self, merged_t *merged, bool *is_new)
 
 static bool s_add_entry(overlap_t *self, const ast_selection_t *node, const schema_type_t *parent)
 {
-    validation_t *validation = self->validation;
-    if (!v_spend(validation, 1) || !v_grow(validation, &self->entries, self->entry_count,
-                                           &self->entry_capacity, sizeof *self->entries))
+    if (!v_grow(self->validation, &self->entries, self->entry_count, &self->entry_capacity,
+                sizeof *self->entries))
         return false;
     self->entries[self->entry_count++] = (entry_t){.node = node, .parent = parent};
     return true;
@@ -204,6 +214,8 @@ static bool s_collect(overlap_t *self, const ast_selection_set_t *set)
 {
     for (uint32_t i = 0; i < set->count; i++) {
         const ast_selection_t *selection = &set->items[i];
+        if (!v_spend(self->validation, 1))
+            return false;
         if (selection->kind == AST_FIELD) {
             if (!s_add_entry(self, selection, set->type))
                 return false;
@@ -310,14 +322,14 @@ static bool s_check_same(overlap_t *self, uint32_t head, const schema_type_t *ob
     const ast_selection_t *first = NULL;
     for (uint32_t i = head; i; i = self->entries[i - 1].next) {
         const entry_t *entry = &self->entries[i - 1];
-        if (!s_belongs(entry, object))
-            continue;
         if (!v_spend(self->validation, 1))
             return true;
+        if (!s_belongs(entry, object))
+            continue;
         if (!first)
             first = entry->node;
         else if (first->field.name != entry->node->field.name ||
-                 !overlap_same_arguments(&first->field, &entry->node->field))
+                 !overlap_same_arguments(self->validation, &first->field, &entry->node->field))
             return s_conflict(self, first, entry->node);
     }
     return s_check_inner(self, PARENTS, head, object);

@@ -9,8 +9,9 @@
 
 #include "gateway/graphql/validation/context.h"
 
-/* Arguments that would give the same value, in any order. */
-bool overlap_same_arguments(const ast_field_t *a, const ast_field_t *b);
+/* Arguments that would give the same value, in any order. Every look at one takes a step from the
+ * validation's budget; true when that is used up (then an error is there). */
+bool overlap_same_arguments(validation_t *validation, const ast_field_t *a, const ast_field_t *b);
 
 /* Can values of these two types not stand in the same place (5.3.2 SameResponseShape)? */
 bool overlap_types_conflict(const schema_ref_t *a, const schema_ref_t *b);

@@ -267,8 +267,8 @@ static void s_add_joined(search_t *self,
     if (!inner)
         return;
     for (const conflict_t *at = inner; at && reason && strlen(reason) <= MESSAGE_MAX; at = at->next)
-        reason = arena_printf(self->validation->scratch, "%s%ssubfields \"%s\" conflict because %s",
-                              reason, at == inner ? "" : " and ", at->key->data, at->reason);
+        reason = v_text(self->validation, "%s%ssubfields \"%s\" conflict because %s", reason,
+                        at == inner ? "" : " and ", at->key->data, at->reason);
     conflict_t *conflict = s_new_conflict(self, key, NODES_MAX);
     if (!conflict || !reason)
         return;
@@ -299,22 +299,22 @@ static void s_compare_fields(search_t *self,
     const schema_type_t *parent_b = group_b->parents[b];
     const schema_field_t *known_a = overlap_definition(&node_a->field);
     const schema_field_t *known_b = overlap_definition(&node_b->field);
-    arena_t *arena = self->validation->scratch;
+    validation_t *validation = self->validation;
     exclusive |= parent_a != parent_b && parent_a && parent_b && parent_a->kind == SCHEMA_OBJECT &&
                  parent_b->kind == SCHEMA_OBJECT;
     if (!s_spend(self, 2) || conflicts->count == CONFLICTS_MAX)
         return;
     if (!exclusive && node_a->field.name != node_b->field.name) {
         s_add_simple(self, conflicts, group_a->key, node_a, node_b,
-                     arena_printf(arena, "\"%s\" and \"%s\" are different fields",
-                                  node_a->field.name->data, node_b->field.name->data));
-    } else if (!exclusive && !overlap_same_arguments(&node_a->field, &node_b->field)) {
+                     v_text(validation, "\"%s\" and \"%s\" are different fields",
+                            node_a->field.name->data, node_b->field.name->data));
+    } else if (!exclusive && !overlap_same_arguments(validation, &node_a->field, &node_b->field)) {
         s_add_simple(self, conflicts, group_a->key, node_a, node_b,
                      "they have differing arguments");
     } else if (known_a && known_b && overlap_types_conflict(known_a->type, known_b->type)) {
         s_add_simple(self, conflicts, group_a->key, node_a, node_b,
-                     arena_printf(arena, "they return conflicting types \"%s\" and \"%s\"",
-                                  known_a->type->text, known_b->type->text));
+                     v_text(validation, "they return conflicting types \"%s\" and \"%s\"",
+                            known_a->type->text, known_b->type->text));
     } else if (node_a->field.set && node_b->field.set) {
         conflicts_t inner =
             s_compare_sub_selections(self, exclusive, node_a->field.set, node_b->field.set);
