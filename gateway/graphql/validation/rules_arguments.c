@@ -27,7 +27,7 @@ void rule_known_field_argument(validation_t *self,
 void rule_known_directive_arguments(validation_t *self, const ast_directive_t *directive)
 {
     const schema_directive_t *definition = directive->definition;
-    for (uint32_t i = 0; definition && i < directive->argument_count; i++) {
+    for (uint32_t i = 0; definition && i < directive->argument_count && !v_is_full(self); i++) {
         const ast_argument_t *argument = &directive->arguments[i];
         if (schema_argument(definition->arguments, definition->argument_count, argument->name))
             continue;

@@ -152,7 +152,7 @@ static void s_report_unused(uses_t *self)
 {
     const ast_operation_t *operation = &self->operation->operation;
     const name_t *name = self->operation->name;
-    for (uint32_t i = 0; i < operation->variable_count; i++) {
+    for (uint32_t i = 0; i < operation->variable_count && !v_is_full(self->validation); i++) {
         const ast_variable_t *variable = &operation->variables[i];
         if (self->validation->used[variable->name->id] != self->mark)
             v_error(self->validation, "NoUnusedVariables", variable->loc,

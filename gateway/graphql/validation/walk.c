@@ -125,7 +125,7 @@ static void s_walk_type(validation_t *self, const ast_type_t *type)
 
 static void s_walk_variables(validation_t *self, const ast_operation_t *operation)
 {
-    for (uint32_t i = 0; i < operation->variable_count; i++) {
+    for (uint32_t i = 0; i < operation->variable_count && !v_is_full(self); i++) {
         const ast_variable_t *variable = &operation->variables[i];
         rule_variables_are_input_types(self, variable);
         rule_unique_directives_per_location(self, &variable->directives);
