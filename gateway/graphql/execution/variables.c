@@ -32,7 +32,7 @@ typedef struct {
 static bool
 s_value(coercion_t *self, const schema_ref_t *type, const json_t *value, const place_t *place);
 
-static void s_add(coercion_t *self, const char *message)
+__attribute__((format(printf, 2, 3))) static void s_add(coercion_t *self, const char *format, ...)
 {
     if (self->error_count > MAX_ERRORS)
         return;
@@ -42,7 +42,10 @@ static void s_add(coercion_t *self, const char *message)
                        "aborted.");
         return;
     }
-    gql_errors_add(self->errors, ERR_BAD_USER_INPUT, NULL, &self->variable->loc, 1, "%s", message);
+    va_list args;
+    va_start(args, format);
+    gql_errors_addv(self->errors, ERR_BAD_USER_INPUT, NULL, &self->variable->loc, 1, format, args);
+    va_end(args);
 }
 
 static void s_put_place(buffer_t *out, const place_t *place)
@@ -60,7 +63,7 @@ static void s_put_place(buffer_t *out, const place_t *place)
 __attribute__((format(printf, 4, 5))) static void
 s_invalid(coercion_t *self, const json_t *value, const place_t *place, const char *format, ...)
 {
-    if (self->error_count > MAX_ERRORS)
+    if (self->error_count > MAX_ERRORS || self->errors->out_of_memory)
         return;
     va_list args;
     va_start(args, format);
@@ -72,15 +75,12 @@ s_invalid(coercion_t *self, const json_t *value, const place_t *place, const cha
         s_put_place(&at, place);
         buffer_put_char(&at, '"');
     }
-    const char *message =
-        arena_printf(self->arena, "Variable \"$%s\" got invalid value %s%.*s; %s",
-                     self->variable->name->data, inspect_value(self->arena, value), (int)at.size,
-                     at.data ? at.data : "", detail ? detail : "");
-    buffer_free(&at);
-    if (message && detail)
-        s_add(self, message);
+    if (detail)
+        s_add(self, "Variable \"$%s\" got invalid value %s%.*s; %s", self->variable->name->data,
+              inspect_value(self->arena, value), (int)at.size, at.data ? at.data : "", detail);
     else
         self->errors->out_of_memory = true;
+    buffer_free(&at);
 }
 
 /* ---- leaves ---- */
@@ -443,15 +443,10 @@ s_variable(coercion_t *self, const schema_ref_t *type, const json_t *value, bool
     } else if (!json_is_null(value) || type->kind != SCHEMA_REF_NON_NULL) {
         return s_value(self, type, value, NULL);
     }
-    const char *message =
-        arena_printf(self->arena,
-                     value ? "Variable \"$%s\" of non-null type \"%s\" must not be null."
-                           : "Variable \"$%s\" of required type \"%s\" was not provided.",
-                     variable->name->data, type->text);
-    if (message)
-        s_add(self, message);
-    else
-        self->errors->out_of_memory = true;
+    s_add(self,
+          value ? "Variable \"$%s\" of non-null type \"%s\" must not be null."
+                : "Variable \"$%s\" of required type \"%s\" was not provided.",
+          variable->name->data, type->text);
     return false;
 }
 
@@ -486,10 +481,10 @@ bool variables_coerce(variables_t *self,
         if (!memory)
             break;
         const json_t *value = json_object_get(given, coercion.variable->name->data);
-        if (!s_variable(&coercion, type, value, &present)) {
-            ok = false;
-        } else if (present) {
-            memory = !coercion.out.failed;
+        bool fits = s_variable(&coercion, type, value, &present);
+        memory = !coercion.out.failed;
+        ok &= fits;
+        if (fits && present) {
             if (memory)
                 values[i].data = arena_memdup(arena, coercion.out.data, coercion.out.size);
             values[i].size = coercion.out.size;

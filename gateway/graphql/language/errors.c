@@ -4,22 +4,39 @@
 #include <stdio.h>
 #include <string.h>
 
-void gql_errors_add(gql_errors_t *self,
-                    err_code_t code,
-                    const char *rule,
-                    const ast_loc_t *locations,
-                    uint32_t location_count,
-                    const char *format,
-                    ...)
+/* A message, cut between characters where it is too long; NULL if the arena is at its limit. */
+static char *s_message(arena_t *arena, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
+
+static char *s_message(arena_t *arena, const char *format, va_list args)
+{
+    static const char more[] = "…";
+    char text[GQL_ERROR_MESSAGE_MAX + 1];
+    int written = vsnprintf(text, sizeof text, format, args);
+    if (written <= GQL_ERROR_MESSAGE_MAX)
+        return arena_memdup(arena, text, written > 0 ? (size_t)written : 0);
+    size_t size = GQL_ERROR_MESSAGE_MAX - (sizeof more - 1);
+    while (size > 0 && ((unsigned char)text[size] & 0xC0) == 0x80)
+        size--;
+    memcpy(text + size, more, sizeof more - 1);
+    return arena_memdup(arena, text, size + sizeof more - 1);
+}
+
+void gql_errors_addv(gql_errors_t *self,
+                     err_code_t code,
+                     const char *rule,
+                     const ast_loc_t *locations,
+                     uint32_t location_count,
+                     const char *format,
+                     va_list args)
 {
     if (self->limit && self->count >= self->limit) {
         self->full = true;
         return;
     }
-    va_list args;
-    va_start(args, format);
-    char *message = arena_vprintf(self->arena, format, args);
-    va_end(args);
+    if (location_count > GQL_ERROR_PLACES_MAX)
+        location_count = GQL_ERROR_PLACES_MAX;
+    char *message = s_message(self->arena, format, args);
     ast_loc_t *copy = arena_calloc(self->arena, location_count, sizeof *copy);
     gql_error_t *error = arena_calloc(self->arena, 1, sizeof *error);
     if (!message || !copy || !error) {
@@ -39,6 +56,20 @@ void gql_errors_add(gql_errors_t *self,
         self->first = error;
     self->last = error;
     self->count++;
+}
+
+void gql_errors_add(gql_errors_t *self,
+                    err_code_t code,
+                    const char *rule,
+                    const ast_loc_t *locations,
+                    uint32_t location_count,
+                    const char *format,
+                    ...)
+{
+    va_list args;
+    va_start(args, format);
+    gql_errors_addv(self, code, rule, locations, location_count, format, args);
+    va_end(args);
 }
 
 static void s_write_error(const gql_error_t *error, buffer_t *out)
@@ -61,13 +92,23 @@ static void s_write_error(const gql_error_t *error, buffer_t *out)
     buffer_put_str(out, "\"}}");
 }
 
+/* What goes behind the last error: "]}", and the one about memory. */
+enum { CLOSING_BYTES = 256 };
+
 void gql_errors_write(const gql_errors_t *self, buffer_t *out)
 {
     buffer_put_char(out, '[');
     for (const gql_error_t *error = self->first; error; error = error->next) {
+        size_t mark = out->size;
+        bool failed = out->failed;
         if (error != self->first)
             buffer_put_char(out, ',');
         s_write_error(error, out);
+        if (!out->failed && out->limit - out->size >= CLOSING_BYTES)
+            continue;
+        out->size = mark; /* as many as there is room for, each whole */
+        out->failed = failed;
+        break;
     }
     if (self->out_of_memory) {
         char text[120];

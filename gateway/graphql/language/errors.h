@@ -3,6 +3,8 @@
 #ifndef PARLEY_GATEWAY_GRAPHQL_LANGUAGE_ERRORS_H
 #define PARLEY_GATEWAY_GRAPHQL_LANGUAGE_ERRORS_H
 
+#include <stdarg.h>
+
 #include "common/arena.h"
 #include "common/buffer.h"
 #include "common/err.h"
@@ -34,6 +36,10 @@ typedef struct {
         .arena = (arena_), .limit = (limit_)                                                       \
     }
 
+/* A longer message ends with "…", further places are left out: names, and how often they come, are
+ * the client's, and what it gets back is not to be a multiple of what it sent. */
+enum { GQL_ERROR_MESSAGE_MAX = 4000, GQL_ERROR_PLACES_MAX = 100 };
+
 /* Adds one error; message and locations are copied. */
 void gql_errors_add(gql_errors_t *self,
                     err_code_t code,
@@ -43,9 +49,18 @@ void gql_errors_add(gql_errors_t *self,
                     const char *format,
                     ...) __attribute__((format(printf, 6, 7)));
 
+void gql_errors_addv(gql_errors_t *self,
+                     err_code_t code,
+                     const char *rule,
+                     const ast_loc_t *locations,
+                     uint32_t location_count,
+                     const char *format,
+                     va_list args) __attribute__((format(printf, 6, 0)));
+
 /* Appends the JSON list:
  * [{"message":…,"locations":[{"line":1,"column":2}],"extensions":{"code":…}}]. With out_of_memory
- * set (and maybe nothing collected) a LIMIT_EXCEEDED error about memory is in it. */
+ * set (and maybe nothing collected) a LIMIT_EXCEEDED error about memory is in it. Of errors that
+ * `out` has no room for, the last ones are left out. */
 void gql_errors_write(const gql_errors_t *self, buffer_t *out);
 
 /* The same list as a whole response: {"errors":[…]}. */

@@ -10,8 +10,8 @@
 typedef struct {
     arena_t *arena;   /* for messages */
     bool suggestions; /* "Did you mean" */
-    /* Told of each misfit, with the place of the value (or of the unknown field) in its text.
-     * False: that is enough. */
+    /* Told of each misfit, with the place of the value (or of the unknown field) in its text;
+     * the message is empty if the arena is at its limit. False: that is enough. */
     bool (*report)(void *arg, ast_loc_t loc, const char *message);
     void *arg;
     bool stopped; /* after report gave false */

@@ -3,8 +3,14 @@
 
 static bool s_report(void *arg, ast_loc_t loc, const char *message)
 {
-    v_error(arg, "ValuesOfCorrectType", loc, "%s", message);
-    return !v_is_full(arg);
+    validation_t *self = arg;
+    if (!*message) {
+        self->errors->out_of_memory = true;
+        self->stopped = true;
+        return false;
+    }
+    v_error(self, "ValuesOfCorrectType", loc, "%s", message);
+    return !v_is_full(self);
 }
 
 void rule_values_of_correct_type(validation_t *self,

@@ -23,14 +23,9 @@ static void s_add(validation_t *self,
                   const char *format,
                   va_list args)
 {
-    const char *message = arena_vprintf(self->scratch, format, args);
-    if (!message) {
-        self->errors->out_of_memory = true;
-        self->stopped = true;
-        return;
-    }
-    gql_errors_add(self->errors, ERR_GRAPHQL_VALIDATION_FAILED, rule, locations, count, "%s",
-                   message);
+    gql_errors_addv(self->errors, ERR_GRAPHQL_VALIDATION_FAILED, rule, locations, count, format,
+                    args);
+    self->stopped |= self->errors->out_of_memory;
 }
 
 void v_error(validation_t *self, const char *rule, ast_loc_t loc, const char *format, ...)
@@ -215,5 +210,5 @@ bool validate_document(const schema_t *schema,
     self.facts = v_alloc(&self, document->definition_count, sizeof *self.facts);
     if (!self.stopped && v_bind(&self) && v_check_limits(&self))
         v_walk(&self);
-    return errors->count == before && !errors->out_of_memory;
+    return errors->count == before && !errors->out_of_memory && !self.stopped;
 }

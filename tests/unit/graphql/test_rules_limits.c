@@ -159,6 +159,8 @@ static bool s_run_out(const schema_t *schema,
     let_fail(scratch, n);
     assert_false(validate_document(schema, document, &options, scratch, &errors));
     bool finished = !errors.out_of_memory;
+    for (const gql_error_t *error = errors.first; error; error = error->next)
+        assert_true(*error->message);
     arena_destroy(&scratch);
     arena_destroy(&arena);
     return finished;
@@ -174,6 +176,7 @@ static void test_memory_runs_out(void **state)
         "{...F} fragment F on Query{...G} fragment G on Query{q{...F}}",
         "query ($a: [Int!]) {a(n: $a)}",
         "{q{x:a x:b}}",
+        "{a(n: A)}",
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         size_t count = 1;
