@@ -106,10 +106,15 @@ static void s_finish(field_errors_t *self,
                      const char *code,
                      json_slice_t extensions)
 {
+    size_t mark = out->size;
     if (path) {
         buffer_put_str(out, ",\"path\":[");
         s_put_path(out, path, true);
         buffer_put_char(out, ']');
+    }
+    if (out->failed) { /* a client may choose names as long as it likes: without it */
+        out->failed = false;
+        out->size = mark;
     }
     buffer_put_str(out, ",\"extensions\":{\"code\":");
     buffer_put_json_string(out, code, strlen(code));
