@@ -357,7 +357,8 @@ static void s_start_root(gql_execution_t *self, root_t *root)
                                          .variables = &self->variables,
                                          .errors = &self->errors,
                                          .out = &root->text.bytes,
-                                         .limit_bytes = self->limits.max_response_bytes};
+                                         .limit_bytes = self->limits.max_response_bytes,
+                                         .is_full = &self->is_full};
         if (!introspect(&introspection, root->field, &root->path))
             execution_nullify(self);
     } else if (root->field->source == PLAN_REFUSED) {

@@ -51,6 +51,7 @@ struct gql_execution {
     uint32_t issued;  /* calls not flushed yet */
     bool is_null;     /* null came up to `data` */
     bool is_started;
+    bool is_full; /* an introspection had no room */
     const gql_host_t *host;
     void *host_arg;
     buffer_t response;

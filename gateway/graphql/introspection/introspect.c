@@ -444,7 +444,9 @@ bool introspect(introspection_t *self, plan_field_t *field, const path_t *path)
 {
     size_t mark = self->out->size;
     bool ok = true;
-    if (field->kept.data)
+    if (*self->is_full)
+        self->out->failed = true;
+    else if (field->kept.data)
         buffer_put(self->out, field->kept.data, field->kept.size);
     else if (field->introspection == META_QUERY_TYPE)
         ok = s_type_by_name(self, field, path);
@@ -457,6 +459,9 @@ bool introspect(introspection_t *self, plan_field_t *field, const path_t *path)
     }
     if (self->out->failed) {
         self->out->failed = false;
+        *self->is_full = true;
+        if (mark == 0)
+            buffer_free(self->out); /* as large as a response may be, for nothing */
         field_errors_addf(self->errors, field, path, ERR_LIMIT_EXCEEDED,
                           "The response is larger than the limit of %zu bytes.", self->limit_bytes);
     }

@@ -15,6 +15,7 @@ typedef struct {
     field_errors_t *errors;
     buffer_t *out;
     size_t limit_bytes; /* of the response, for messages */
+    bool *is_full;      /* a value found no room: those behind it are not begun */
 } introspection_t;
 
 /* Appends the value of a root field __schema or __type (without its key). False if null has to go
