@@ -80,7 +80,8 @@ typedef struct {
     bool needs_identity;
     bool has_calls; /* of services */
     bool is_introspective;
-    bool *visited; /* by id of the fragment's definition */
+    uint32_t *visits; /* by id of the fragment's definition: the last operation that came there */
+    uint32_t turn;    /* of this operation */
 } survey_t;
 
 static bool s_is_free(const schema_field_t *field)
@@ -103,9 +104,9 @@ static void s_survey(survey_t *self, const ast_selection_set_t *set)
         if (node->kind == AST_INLINE_FRAGMENT) {
             s_survey(self, node->inlined.set);
         } else if (node->kind == AST_FRAGMENT_SPREAD) {
-            bool *visited = &self->visited[node->spread.fragment->id];
-            if (!*visited) {
-                *visited = true;
+            uint32_t *visit = &self->visits[node->spread.fragment->id];
+            if (*visit != self->turn) {
+                *visit = self->turn;
                 s_survey(self, node->spread.fragment->fragment.set);
             }
         } else {
@@ -134,14 +135,11 @@ static gql_operation_kind_t s_kind(ast_operation_kind_t kind)
 
 static bool s_operation(gql_document_t *document,
                         const ast_definition_t *definition,
+                        uint32_t *visits,
                         gql_operation_t *operation)
 {
     buffer_t names = BUFFER_INIT(1024);
-    survey_t survey = {.names = &names};
-    survey.visited =
-        arena_calloc(document->arena, document->ast->definition_count, sizeof *survey.visited);
-    if (!survey.visited)
-        return false;
+    survey_t survey = {.names = &names, .visits = visits, .turn = definition->id + 1};
     s_survey(&survey, definition->operation.set);
     *operation = (gql_operation_t){
         .document = document,
@@ -167,12 +165,14 @@ static bool s_operations(gql_document_t *self)
         count += ast->definitions[i].kind == AST_OPERATION;
     self->operations = arena_calloc(self->arena, count + 1, sizeof *self->operations);
     self->scratch = plan_scratch_new(self->arena, ast);
-    if (!self->operations || !self->scratch)
+    uint32_t *visits = arena_calloc(self->arena, ast->definition_count, sizeof *visits);
+    if (!self->operations || !self->scratch || !visits)
         return false;
     for (uint32_t i = 0; i < ast->definition_count; i++) {
         if (ast->definitions[i].kind != AST_OPERATION)
             continue;
-        if (!s_operation(self, &ast->definitions[i], &self->operations[self->operation_count++]))
+        if (!s_operation(self, &ast->definitions[i], visits,
+                         &self->operations[self->operation_count++]))
             return false;
     }
     return true;
