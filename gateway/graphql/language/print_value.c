@@ -27,7 +27,7 @@ void print_string(const char *data, size_t size, buffer_t *out)
     static const char short_escapes[] = "\b\t\n\f\r\"\\";
     static const char short_letters[] = "btnfr\"\\";
     s_char(out, '"');
-    for (size_t i = 0; i < size; i++) {
+    for (size_t i = 0; i < size && !out->failed; i++) {
         unsigned char c = (unsigned char)data[i];
         const char *found = c ? strchr(short_escapes, c) : NULL;
         if (found) {
