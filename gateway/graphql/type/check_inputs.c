@@ -5,11 +5,11 @@
 /* Deeper definitions are refused: these walks recurse. */
 enum { DEPTH_CEILING = 200 };
 
-static bool s_too_deep(builder_t *self, const schema_type_t *type)
+static bool s_too_deep(builder_t *self, const char *service, ast_loc_t loc, const name_t *name)
 {
-    return b_fail(self, type->service, type->loc,
-                  "The definitions that \"%s\" refers to are nested more than %d deep.",
-                  type->name->data, DEPTH_CEILING);
+    return b_fail(self, service, loc,
+                  "The definitions that \"%s\" refers to are nested more than %d deep.", name->data,
+                  DEPTH_CEILING);
 }
 
 /* ---- finite values ---- */
@@ -158,7 +158,7 @@ static bool s_walk_default(defaults_t *self, const schema_type_t *type, const as
 {
     bool ok = true;
     if (self->depth++ > DEPTH_CEILING)
-        return s_too_deep(self->builder, type);
+        return s_too_deep(self->builder, type->service, type->loc, type->name);
     if (value->kind == AST_LIST) {
         for (uint32_t i = 0; ok && i < value->list.count; i++)
             ok = s_walk_default(self, type, &value->list.items[i]);
@@ -221,8 +221,11 @@ static bool s_uses_applied(uses_t *self, const schema_applied_list_t *list)
         if (self->seen_directives[used->id] == self->mark)
             continue;
         self->seen_directives[used->id] = self->mark;
+        if (self->depth++ > DEPTH_CEILING)
+            return s_too_deep(self->builder, used->service, used->loc, used->name);
         if (!s_uses_inputs(self, used->arguments, used->argument_count))
             return false;
+        self->depth--;
     }
     return true;
 }
@@ -242,7 +245,7 @@ static bool s_uses_type(uses_t *self, const schema_type_t *type)
         return true;
     self->seen_types[type->id] = self->mark;
     if (self->depth++ > DEPTH_CEILING)
-        return s_too_deep(self->builder, type);
+        return s_too_deep(self->builder, type->service, type->loc, type->name);
     if (!s_uses_applied(self, &type->applied) ||
         !s_uses_inputs(self, type->inputs, type->input_count))
         return false;

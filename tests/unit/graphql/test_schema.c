@@ -521,6 +521,11 @@ static void test_hostile_texts(void **state)
         at += sprintf(at, "input I%d { a: I%d = {} } ", i, i + 1);
     strcpy(at, "input I5000 { a: Int }");
     assert_non_null(strstr(front_refusal(sdl), "nested more than"));
+    at = stpcpy(sdl, Q);
+    for (int i = 0; i < 5000; i++)
+        at += sprintf(at, "directive @d%d(a: Int @d%d) on ARGUMENT_DEFINITION ", i, i + 1);
+    strcpy(at, "directive @d5000 on ARGUMENT_DEFINITION");
+    assert_non_null(strstr(front_refusal(sdl), "nested more than"));
     at = stpcpy(sdl, "type Query { a: ");
     for (int i = 0; i < 1000; i++)
         *at++ = '[';
