@@ -123,7 +123,7 @@ static void s_prepare_slowly(void *arg)
 static void s_wait(exchange_t *self, void (*fn)(void *arg))
 {
     self->waits = slow_lane_add(runner_slow_lane(self->options->runner), &self->slow,
-                                self->client_key, fn, self);
+                                self->client_key, 0, fn, self); /* it has its body anyway */
     if (!self->waits)
         exchange_reply_rate_limited(self, CROWDED_MS);
 }

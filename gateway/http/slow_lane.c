@@ -16,17 +16,30 @@ typedef struct {
 struct slow_lane {
     loop_t *loop;
     list_t queues[QUEUES]; /* slow_job_t, oldest first */
-    size_t turn;           /* the queue that is next */
+    size_t queue_bytes[QUEUES], bytes;
+    size_t turn; /* the queue that is next */
     size_t count;
     bool is_due; /* in the next turn */
     share_t shares[SHARES];
     metric_t *waiting, *refused;
 };
 
-static void s_count(slow_lane_t *self, int change)
+static void s_put(slow_lane_t *self, slow_job_t *job)
 {
-    self->count = change > 0 ? self->count + 1 : self->count - 1;
-    metric_add(self->waiting, change);
+    list_append(&self->queues[job->queue], &job->node);
+    self->queue_bytes[job->queue] += job->bytes;
+    self->bytes += job->bytes;
+    self->count++;
+    metric_add(self->waiting, 1);
+}
+
+void slow_lane_remove(slow_lane_t *self, slow_job_t *job)
+{
+    list_remove(&job->node);
+    self->queue_bytes[job->queue] -= job->bytes;
+    self->bytes -= job->bytes;
+    self->count--;
+    metric_add(self->waiting, -1);
 }
 
 /* The next client's first job; there is one. */
@@ -34,11 +47,10 @@ static slow_job_t *s_take(slow_lane_t *self)
 {
     while (list_is_empty(&self->queues[self->turn]))
         self->turn = (self->turn + 1) % QUEUES;
-    list_node_t *node = list_first(&self->queues[self->turn]);
+    slow_job_t *job = LIST_ITEM(list_first(&self->queues[self->turn]), slow_job_t, node);
     self->turn = (self->turn + 1) % QUEUES;
-    list_remove(node);
-    s_count(self, -1);
-    return LIST_ITEM(node, slow_job_t, node);
+    slow_lane_remove(self, job);
+    return job;
 }
 
 static void s_run(void *arg)
@@ -90,25 +102,29 @@ bool slow_lane_claims(slow_lane_t *self, uint64_t client)
     return ++share->count > SLOW_LANE_SHARE;
 }
 
-bool slow_lane_add(
-    slow_lane_t *self, slow_job_t *job, uint64_t client, void (*fn)(void *arg), void *arg)
+/* One of any size finds room where nothing else waits. */
+static bool s_has_room(size_t used, size_t bytes, size_t limit)
 {
-    if (self->count >= SLOW_LANE_MAX) {
+    return used == 0 || used + bytes <= limit;
+}
+
+bool slow_lane_add(slow_lane_t *self,
+                   slow_job_t *job,
+                   uint64_t client,
+                   size_t bytes,
+                   void (*fn)(void *arg),
+                   void *arg)
+{
+    *job = (slow_job_t){.fn = fn, .arg = arg, .bytes = bytes, .queue = client % QUEUES};
+    list_init(&job->node);
+    if (self->count >= SLOW_LANE_MAX || !s_has_room(self->bytes, bytes, SLOW_LANE_BYTES) ||
+        !s_has_room(self->queue_bytes[job->queue], bytes, SLOW_LANE_CLIENT_BYTES)) {
         metric_inc(self->refused);
         return false;
     }
-    *job = (slow_job_t){.fn = fn, .arg = arg};
-    list_init(&job->node);
-    list_append(&self->queues[client % QUEUES], &job->node);
-    s_count(self, 1);
+    s_put(self, job);
     if (!self->is_due)
         loop_next_turn(self->loop, s_run, self);
     self->is_due = true;
     return true;
-}
-
-void slow_lane_remove(slow_lane_t *self, slow_job_t *job)
-{
-    list_remove(&job->node);
-    s_count(self, -1);
 }

@@ -18,12 +18,16 @@ typedef struct {
     list_node_t node;
     void (*fn)(void *arg);
     void *arg;
+    size_t bytes;
+    size_t queue;
 } slow_job_t;
 
 enum {
-    SLOW_LANE_SLICE_US = 2000, /* of each turn; the job that passes it is the last */
-    SLOW_LANE_MAX = 20000,     /* jobs that wait */
-    SLOW_LANE_SHARE = 512,     /* requests of one client in one turn that pass by */
+    SLOW_LANE_SLICE_US = 2000,           /* of each turn; the job that passes it is the last */
+    SLOW_LANE_MAX = 20000,               /* jobs that wait */
+    SLOW_LANE_BYTES = 256 * 1024 * 1024, /* what they hold */
+    SLOW_LANE_CLIENT_BYTES = 32 * 1024 * 1024, /* the same of one client */
+    SLOW_LANE_SHARE = 512,                     /* requests of one client in one turn that pass by */
 };
 
 /* Never NULL. */
@@ -34,10 +38,15 @@ void slow_lane_destroy(slow_lane_t **self_p);
 /* A client has a request: did he have his share of this turn already, so that it is to wait? */
 bool slow_lane_claims(slow_lane_t *self, uint64_t client);
 
-/* fn is called once, from the loop, never from inside. client: a key of common/address_key.h. False
- * if too many wait: then nothing happens (counted). */
-bool slow_lane_add(
-    slow_lane_t *self, slow_job_t *job, uint64_t client, void (*fn)(void *arg), void *arg);
+/* fn is called once, from the loop, never from inside. client: a key of common/address_key.h;
+ * bytes: of memory that is held because it waits. False if too many wait, or hold too much: then
+ * nothing happens (counted). */
+bool slow_lane_add(slow_lane_t *self,
+                   slow_job_t *job,
+                   uint64_t client,
+                   size_t bytes,
+                   void (*fn)(void *arg),
+                   void *arg);
 /* It waits and is not to run. */
 void slow_lane_remove(slow_lane_t *self, slow_job_t *job);
 

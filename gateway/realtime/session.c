@@ -590,7 +590,8 @@ s_wait(stream_t *stream, json_slice_t request, identity_t *identity, json_slice_
     if (resume.size > 0)
         memcpy(start->text + request.size, resume.data, resume.size);
     if (slow_lane_add(runner_slow_lane(self->realtime->options.runner), &start->job,
-                      self->client_key, s_on_turn, stream)) {
+                      self->client_key, sizeof *start + request.size + resume.size, s_on_turn,
+                      stream)) {
         stream->start = start;
         return;
     }

@@ -64,7 +64,7 @@ static void s_work(void *arg)
 static void s_add(work_t *work, char name, uint64_t client)
 {
     work->name = name;
-    assert_true(slow_lane_add(s_lane, &work->job, client, s_work, work));
+    assert_true(slow_lane_add(s_lane, &work->job, client, 0, s_work, work));
 }
 
 static void s_nothing(void *arg)
@@ -130,7 +130,7 @@ static void test_too_many(void **state)
     for (int i = 0; i < SLOW_LANE_MAX; i++)
         s_add(&works[i], '.', 1);
     work_t *more = &works[SLOW_LANE_MAX];
-    assert_false(slow_lane_add(s_lane, &more->job, 2, s_work, more));
+    assert_false(slow_lane_add(s_lane, &more->job, 2, 0, s_work, more));
     assert_int_equal(metric_value(metrics_counter("parley_slow_lane_refused_total", "", NULL)), 1);
     s_turn();
     s_add(more, 'm', 2);
@@ -143,15 +143,38 @@ static void test_too_many(void **state)
     free(works);
 }
 
+static bool s_add_bytes(work_t *work, uint64_t client, size_t bytes)
+{
+    work->name = '.';
+    return slow_lane_add(s_lane, &work->job, client, bytes, s_work, work);
+}
+
+/* What waits holds memory: of one client a part of what there is for all. */
+static void test_too_much(void **state)
+{
+    (void)state;
+    enum { CLIENTS = SLOW_LANE_BYTES / SLOW_LANE_CLIENT_BYTES };
+    work_t works[CLIENTS], more;
+    for (uint64_t i = 0; i < CLIENTS; i++) {
+        assert_true(s_add_bytes(&works[i], i, SLOW_LANE_CLIENT_BYTES));
+        assert_false(s_add_bytes(&more, i, 1));
+    }
+    assert_false(s_add_bytes(&more, CLIENTS, 1));
+    slow_lane_remove(s_lane, &works[0].job);
+    assert_true(s_add_bytes(&more, 0, SLOW_LANE_CLIENT_BYTES));
+    for (int i = 0; i < CLIENTS; i++)
+        s_turn();
+    assert_true(s_add_bytes(&more, 0, SLOW_LANE_BYTES + 1)); /* larger than all, and alone */
+    s_turn();
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, s_setup, s_teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_clients_take_turns),
-        TEST(test_share_of_a_turn),
-        TEST(test_removed),
-        TEST(test_too_many),
+        TEST(test_clients_take_turns), TEST(test_share_of_a_turn), TEST(test_removed),
+        TEST(test_too_many),           TEST(test_too_much),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
