@@ -24,6 +24,13 @@ static const char *s_join(arena_t *arena, const char *first, const char *second)
     return both ? both : second;
 }
 
+/* May it come in several lines, which are one list then? RFC 6455 11.3.4 says so of protocols. */
+static bool s_is_list(int header)
+{
+    return header == HEADER_X_FORWARDED_FOR || header == HEADER_CONNECTION ||
+           header == HEADER_SEC_WEBSOCKET_PROTOCOL;
+}
+
 static enum MHD_Result s_keep_header(void *cls,
                                      enum MHD_ValueKind kind,
                                      const char *name,
@@ -62,7 +69,7 @@ static enum MHD_Result s_keep_header(void *cls,
             continue;
         if (!self->headers[i])
             self->headers[i] = value;
-        else if (i == HEADER_X_FORWARDED_FOR)
+        else if (s_is_list(i))
             self->headers[i] = s_join(self->arena, self->headers[i], value);
     }
     return MHD_YES;

@@ -79,8 +79,9 @@ struct exchange {
     token_memo_t *memo;      /* of the connection, or NULL */
 };
 
-/* Finds the headers that are kept; of several with one name the first counts, but for
- * X-Forwarded-For: a proxy may add a line of its own behind what the client made up. */
+/* Finds the headers that are kept; of several with one name the first counts. Those of
+ * X-Forwarded-For are one list (a proxy may add a line of its own behind what the client made up),
+ * and so are those of Connection and Sec-WebSocket-Protocol. */
 void exchange_keep_headers(exchange_t *self);
 /* A request header of any name, or NULL. */
 const char *exchange_header(const exchange_t *self, const char *name);

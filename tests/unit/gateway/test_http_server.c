@@ -534,6 +534,15 @@ static void test_who_answers_the_handshake(void **state)
     assert_int_equal(realtime_count(s_world.realtime), 0);
 }
 
+static void test_a_handshake_in_several_lines(void **state)
+{
+    (void)state;
+    s_gives("GET /graphql HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\nConnection: Upgrade\r\n"
+            "Upgrade: websocket\r\nSec-WebSocket-Protocol: other\r\n"
+            "Sec-WebSocket-Protocol: graphql-transport-ws\r\n" VERSION KEY "\r\n",
+            "HTTP/1.1 101", "\r\nSec-WebSocket-Protocol: graphql-transport-ws\r\n");
+}
+
 static void test_what_comes_behind_the_handshake_is_heard(void **state)
 {
     (void)state;
@@ -815,12 +824,15 @@ int main(void)
         TEST(test_pages),
         TEST(test_websocket_handshake),
         TEST(test_who_answers_the_handshake),
+        TEST(test_a_handshake_in_several_lines),
         TEST(test_what_comes_behind_the_handshake_is_heard),
         TEST(test_event_stream),
         TEST(test_limit_of_connections),
         TWO_CONNECTIONS(test_connections_of_an_address),
         TEST(test_introspection_is_kept),
         TEST(test_end_with_requests_that_wait),
+        TEST(test_end_with_requests_unread),
+        TEST(test_a_credential_that_ends_while_it_waits),
         LIMITED(test_rate_of_a_handle),
         LIMITED(test_rate_of_an_address),
         LIMITED(test_a_wrong_credential_costs_more),
