@@ -312,8 +312,8 @@ static enum MHD_Result s_on_access(void *cls,
     (void)connection;
     (void)url;
     (void)version;
-    if (self->ending)
-        return MHD_NO;
+    if (self->ending && exchange->state <= EXCHANGE_BODY)
+        return MHD_NO; /* what is suspended from now on would be so when the daemon stops */
     switch (exchange->state) {
     case EXCHANGE_HEAD:
         return s_on_head(exchange, method);
@@ -464,6 +464,7 @@ void http_server_destroy(http_server_t **self_p)
     if (!self)
         return;
     *self_p = NULL;
+    self->ending = true;
     for (list_node_t *node = self->exchanges.next, *next; node != &self->exchanges; node = next) {
         exchange_t *exchange = LIST_ITEM(node, exchange_t, node);
         next = node->next;
@@ -472,7 +473,6 @@ void http_server_destroy(http_server_t **self_p)
     }
     for (int i = 0; i < LAST_RUNS; i++)
         MHD_run(self->daemon);
-    self->ending = true;
     loop_timer_destroy(&self->sweep);
     mhd_loop_destroy(&self->mhd);
     MHD_stop_daemon(self->daemon);
