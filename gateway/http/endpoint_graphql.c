@@ -116,8 +116,16 @@ static void s_prepare(exchange_t *self, bool may_wait);
 static void s_prepare_slowly(void *arg)
 {
     exchange_t *self = arg;
+    err_t err = ERR_INIT;
+    const char *objection =
+        self->identity ? auth_objection(self->options->auth, self->identity) : NULL;
     self->waits = false;
-    s_prepare(self, false);
+    if (objection) { /* since it was checked */
+        err_set(&err, ERR_UNAUTHENTICATED, "%s", objection);
+        exchange_refuse_credential(self, &err);
+    } else {
+        s_prepare(self, false);
+    }
 }
 
 static void s_wait(exchange_t *self, void (*fn)(void *arg))

@@ -390,6 +390,13 @@ void session_end_expired(session_t *self)
     s_end_those(self, s_expired);
 }
 
+/* A credential of a start's own may have been withdrawn while the service was asked. */
+static const char *s_objection(const session_t *self, const identity_t *identity)
+{
+    bool is_own = identity && identity != self->identity;
+    return is_own ? s_withdrawn(self, identity) : NULL;
+}
+
 /* ---- subscriptions ---- */
 
 static void s_on_active(void *arg)
@@ -436,6 +443,12 @@ static void s_on_opened(void *arg, const operation_result_t *result)
     err_t err = ERR_INIT;
     gql_execution_t *execution = result->execution;
     feed_subscription_t subscription;
+    const char *objection = s_objection(self, result->identity);
+    if (objection) {
+        gql_execution_destroy(&execution);
+        s_fail_with(stream, ERR_UNAUTHENTICATED, objection);
+        return;
+    }
     arena_t *arena = arena_new(result->source.size + 4096);
     if (feed_read_source(arena, result->source, &subscription, &err)) {
         gql_execution_destroy(&execution);

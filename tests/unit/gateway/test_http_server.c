@@ -679,6 +679,24 @@ static void test_end_with_requests_unread(void **state)
     close(fd);
 }
 
+/* Between the credential's check and its turn in the slow lane the session ended. */
+static void test_a_credential_that_ends_while_it_waits(void **state)
+{
+    (void)state;
+    int fd = s_connect();
+    ws_world_pump(&s_world);
+    static const char request[] =
+        POST(JSON "Authorization: a:9999999999\r\n", 20, "{\"query\":\"{secret}\"}");
+    assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    for (int i = 0; i < 100 && !http_server_busy(s_server); i++)
+        uv_run(loop_uv(s_world.loop), UV_RUN_ONCE);
+    assert_int_equal(http_server_busy(s_server), 1);
+    fake_auth_withdraw(s_world.auth);
+    assert_memory_equal(s_receive(fd, 1), "HTTP/1.1 401 ", 13);
+    assert_int_equal(fake_call_count, 0);
+    close(fd);
+}
+
 #define AS(handle) "Authorization: " handle ":1900000000\r\n"
 #define HELLO_AS(credential) POST(JSON credential, 24, "{\"query\":\"{__typename}\"}")
 
@@ -846,6 +864,7 @@ int main(void)
         TEST(test_introspection_is_kept),
         TEST(test_end_with_requests_that_wait),
         TEST(test_end_with_requests_unread),
+        TEST(test_a_credential_that_ends_while_it_waits),
         LIMITED(test_rate_of_a_handle),
         LIMITED(test_rate_of_an_address),
         LIMITED(test_a_wrong_credential_costs_more),

@@ -352,6 +352,22 @@ static void test_a_machine_that_is_gone_and_hears_nothing_anyway(void **state)
     assert_true(rounds * 11 < 300);
 }
 
+/* It is withdrawn while the service is asked for the stream. */
+static void test_a_token_that_is_withdrawn_before_the_stream_is_there(void **state)
+{
+    (void)state;
+    s_open("/graphql/realtime", "graphql-ws, header-eyJ4LWFwaS1rZXkiOiJrZXkiLCJob3N0IjoiaCJ9");
+    s_say("{\"type\":\"connection_init\"}", 0);
+    s_hears("connection_ack");
+    s_say(APPSYNC_START("1"), TOKEN_S);
+    fake_auth_withdraw(s_world.auth);
+    realtime_recheck(s_world.realtime);
+    fake_answer("Subscription.heard", "{\"stream\":\"room/a\"}");
+    s_hears("UnauthorizedException");
+    assert_int_equal(fake_subscribers_left(), 0);
+    assert_int_equal(realtime_count(s_world.realtime), 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, s_setup, s_teardown)
 
 int main(void)
@@ -363,6 +379,7 @@ int main(void)
         TEST(test_other_rights_before_anything_runs),
         TEST(test_nobody_renews_for_another),
         TEST(test_a_subscription_ends_with_its_own_token),
+        TEST(test_a_token_that_is_withdrawn_before_the_stream_is_there),
         TEST(test_an_event_stream_ends_with_its_token),
         TEST(test_refused_at_the_beginning),
         TEST(test_signs_of_life),
