@@ -1,6 +1,6 @@
 /* common/json.h: reading JSON text in place, without a tree (RFC 8259). Pure functions; any thread.
- * Requests and configuration go through jansson; this is for answers and events of services, which
- * stay bytes. First json_validate once, then walk: the walkers trust the text. */
+ * Messages, calls, answers and events stay bytes; what is wanted as a tree of them is made by
+ * common/json_tree.h. First json_validate once, then walk: the walkers trust the text. */
 #ifndef PARLEY_COMMON_JSON_H
 #define PARLEY_COMMON_JSON_H
 
