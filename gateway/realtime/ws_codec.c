@@ -6,6 +6,7 @@
 #include <wslay/wslay.h>
 
 #include "common/json.h"
+#include "common/utf8.h"
 
 /* One call of ws_codec_feed. */
 typedef struct {
@@ -298,11 +299,8 @@ void ws_frame_put_close(buffer_t *out, uint16_t code, const char *reason)
 {
     uint8_t payload[2 + WS_REASON_MAX];
     size_t size = strlen(reason);
-    if (size > WS_REASON_MAX) {
-        size = WS_REASON_MAX;
-        while (size && ((uint8_t)reason[size] & 0xc0) == 0x80)
-            size--; /* not in the middle of a character */
-    }
+    if (size > WS_REASON_MAX)
+        size = utf8_cut(reason, WS_REASON_MAX);
     payload[0] = (uint8_t)(code >> 8);
     payload[1] = (uint8_t)code;
     memcpy(payload + 2, reason, size);

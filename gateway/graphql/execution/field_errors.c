@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "common/utf8.h"
 #include "gateway/graphql/execution/reader.h"
 
 enum {
@@ -131,9 +132,7 @@ static void s_finish(field_errors_t *self,
 
 static void s_begin(buffer_t *out, const char *message)
 {
-    size_t size = strnlen(message, MESSAGE_MAX_BYTES);
-    while (message[size] && ((unsigned char)message[size] & 0xc0) == 0x80)
-        size--;
+    size_t size = utf8_cut(message, strnlen(message, MESSAGE_MAX_BYTES));
     buffer_put_str(out, "{\"message\":");
     buffer_put_json_string(out, message, size);
 }

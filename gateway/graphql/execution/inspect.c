@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/json.h"
+#include "common/utf8.h"
 
 enum { MAX_ITEMS = 10, MAX_LEVELS = 2, VALUE_MAX = 64 * INSPECT_MAX };
 
@@ -130,8 +131,8 @@ static const char *s_text(arena_t *arena, const buffer_t *out)
     bool cut = size > INSPECT_MAX || out->failed;
     if (cut) {
         size = size > INSPECT_MAX ? INSPECT_MAX : size;
-        while (size > 0 && size < out->size && ((unsigned char)out->data[size] & 0xc0) == 0x80)
-            size--;
+        if (size < out->size)
+            size = utf8_cut(out->data, size);
     }
     const char *text =
         arena_printf(arena, "%.*s%s", (int)size, out->data ? out->data : "", cut ? "…" : "");

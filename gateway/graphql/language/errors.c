@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/utf8.h"
+
 /* A message, cut between characters where it is too long; NULL if the arena is at its limit. */
 static char *s_message(arena_t *arena, const char *format, va_list args)
     __attribute__((format(printf, 2, 0)));
@@ -15,9 +17,7 @@ static char *s_message(arena_t *arena, const char *format, va_list args)
     int written = vsnprintf(text, sizeof text, format, args);
     if (written <= GQL_ERROR_MESSAGE_MAX)
         return arena_memdup(arena, text, written > 0 ? (size_t)written : 0);
-    size_t size = GQL_ERROR_MESSAGE_MAX - (sizeof more - 1);
-    while (size > 0 && ((unsigned char)text[size] & 0xC0) == 0x80)
-        size--;
+    size_t size = utf8_cut(text, GQL_ERROR_MESSAGE_MAX - (sizeof more - 1));
     memcpy(text + size, more, sizeof more - 1);
     return arena_memdup(arena, text, size + sizeof more - 1);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/utf8.h"
+
 enum { SHOWN_BYTES = 64 };
 
 /* ---- errors ---- */
@@ -35,9 +37,7 @@ static const char *s_token_text(const token_t *token, char text[static SHOWN_BYT
     size_t size = token->size;
     const char *more = "";
     if (size > SHOWN_BYTES) {
-        size = SHOWN_BYTES;
-        while (size > 0 && ((unsigned char)token->data[size] & 0xC0) == 0x80)
-            size--;
+        size = utf8_cut(token->data, SHOWN_BYTES);
         more = "…";
     }
     snprintf(text, SHOWN_BYTES + 24, "%s \"%.*s%s\"", kind, (int)size, token->data, more);

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/utf8.h"
 #include "gateway/graphql/language/parser.h"
 #include "gateway/graphql/type/builder.h"
 #include "gateway/graphql/type/builtins.h"
@@ -19,19 +20,13 @@ static const char EMPTY_QUERY_SDL[] = "type Query { _empty: Boolean @public }";
 
 bool b_fail(builder_t *self, const char *service, ast_loc_t loc, const char *format, ...)
 {
-    char text[MESSAGE_SIZE];
+    char text[MESSAGE_SIZE + 1];
     va_list args;
     va_start(args, format);
     int size = vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    /* Cut between characters: bytes 10xxxxxx go on with one that may be incomplete. */
-    for (size_t end = sizeof text - 1; size >= (int)sizeof text && end > 0; end--) {
-        bool is_inner = ((unsigned char)text[end - 1] & 0xC0) == 0x80;
-        if ((unsigned char)text[end - 1] >= 0x80)
-            text[end - 1] = '\0';
-        if (!is_inner)
-            break;
-    }
+    if (size >= MESSAGE_SIZE)
+        text[utf8_cut(text, MESSAGE_SIZE - 1)] = '\0';
     if (!service)
         err_set(self->err, ERR_BAD_USER_INPUT, "schema: %s", text);
     else

@@ -126,6 +126,18 @@ static void s_test_early_bytes(void **state)
     feed_unsubscribe(&reader.subscriber);
 }
 
+/* Each with rights of his own: a group for each. */
+static void s_subscribe_groups(reader_t *readers, int count, int start)
+{
+    for (int i = 0; i < count; i++) {
+        char rights[16];
+        snprintf(rights, sizeof rights, "r%d", i);
+        reader_rights = rights;
+        reader_subscribe(&readers[i], "a", start, 0);
+    }
+    reader_rights = "";
+}
+
 /* Many groups: what is kept of their renderings, and the tables of them, stays below the limit, and
  * no group keeps the room for a large event. */
 static void s_test_many_groups(void **state)
@@ -138,13 +150,7 @@ static void s_test_many_groups(void **state)
     limits.ring_bytes = 200000;
     reader_feed = world_feed(&limits);
     world_set_up(0, true);
-    for (int i = 0; i < GROUPS; i++) {
-        char rights[16];
-        snprintf(rights, sizeof rights, "r%d", i);
-        reader_rights = rights;
-        reader_subscribe(&readers[i], "a", FEED_START_LIVE, 0);
-    }
-    reader_rights = "";
+    s_subscribe_groups(readers, GROUPS, FEED_START_LIVE);
     world_flow();
     assert_int_equal(feed_counts(reader_feed).groups, GROUPS);
     const stream_t *stream = stream_find(reader_feed, "store", world.streams[0].name);
@@ -194,13 +200,7 @@ static void s_test_many_groups_of_a_page(void **state)
     world_set_up(0, true);
     world.padding = 20000;
     world_commit_some(EVENTS, 'a', -1);
-    for (int i = 0; i < GROUPS; i++) {
-        char rights[16];
-        snprintf(rights, sizeof rights, "r%d", i);
-        reader_rights = rights;
-        reader_subscribe(&readers[i], "a", FEED_START_AFTER, 0);
-    }
-    reader_rights = "";
+    s_subscribe_groups(readers, GROUPS, FEED_START_AFTER);
     for (int turn = 0; turn < 10 * EVENTS && readers[GROUPS - 1].count < EVENTS; turn++) {
         world_flow();
         assert_true(reader_feed->pages_bytes <= FEED_PAGES_BYTES);
