@@ -23,6 +23,13 @@ class AuthChangesTest(StoreTest):
     def sessions(self, answer):
         return [change["session"] for change in answer.get("changes", []) if "session" in change]
 
+    def until_it_waits(self):
+        """Until the store has an AUTH that it has not answered."""
+        end = time.time() + 5
+        while not self.store.metrics()["parley_store_calls_in_flight"]:
+            self.assertLess(time.time(), end)
+            time.sleep(0.01)
+
     def test_manifest(self):
         self.assertIs(self.gateway.hello()["auth"], True)
 
@@ -103,7 +110,7 @@ class AuthChangesTest(StoreTest):
             session, _ = session_of(self.sign_up())
             known = self.auth()
             id = self.gateway.post("AUTH", {"epoch": known["epoch"], "after": known["seq"], "waitMs": 8000}, identity=None)
-            time.sleep(0.1)
+            self.until_it_waits()
             self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'parley-store accounts'"
                      f" AND datname = current_database(); UPDATE sessions SET ended_at = now() WHERE id = '{session}'")
             ended = time.time()
