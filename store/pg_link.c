@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "store/pg_dial.h"
+#include "store/pg_prepared.h"
 #include "store/pg_request.h"
 
 enum {
@@ -22,7 +23,6 @@ enum {
     SILENCE_DEFAULT_MS = 60000,
     DEADLINE_MARGIN_MS = 150, /* for the answer's way back */
     TICK_MS = 50,
-    PREPARED_MAX = 128,
     REASON_SIZE = 512,
 };
 
@@ -51,8 +51,7 @@ struct pg_link {
     PGresult *setup_result;
     char reason[REASON_SIZE];
     char logged[REASON_SIZE];
-    const pg_statement_t *prepared[PREPARED_MAX];
-    int prepared_count;
+    pg_prepared_t prepared;
     pg_request_t *waiting, *sent, *refused; /* lists in order */
     size_t waiting_count, sent_count, refused_count;
     int64_t
@@ -114,7 +113,7 @@ static void s_down(pg_link_t *self, const char *reason)
     if (self->conn)
         PQfinish(self->conn);
     self->conn = NULL;
-    self->prepared_count = 0;
+    self->prepared.count = 0;
     self->reset_wanted = false;
     self->state = LINK_WAITING;
     s_set_reason(self, text);
@@ -315,61 +314,6 @@ static void s_dial(pg_link_t *self)
 
 /* ---- sending ---- */
 
-static bool s_is_prepared(const pg_link_t *self, const pg_statement_t *statement)
-{
-    for (int i = 0; i < self->prepared_count; i++)
-        if (self->prepared[i] == statement)
-            return true;
-    return false;
-}
-
-static void s_unprepare(pg_link_t *self, const pg_statement_t *statement)
-{
-    for (int i = 0; i < self->prepared_count; i++)
-        if (self->prepared[i] == statement)
-            self->prepared[i] = self->prepared[--self->prepared_count];
-}
-
-/* PREPARE in a transaction of its own, so that the failure of another statement does not skip it.
- */
-static bool s_send_prepare(pg_link_t *self, pg_request_t *request, const pg_statement_t *statement)
-{
-    assert(self->prepared_count < PREPARED_MAX);
-    if (!PQsendPrepare(self->conn, statement->name, statement->sql,
-                       statement->types ? statement->param_count : 0, statement->types) ||
-        !PQpipelineSync(self->conn))
-        return false;
-    self->prepared[self->prepared_count++] = statement;
-    request->preparing[request->prepares++] = statement;
-    request->prepares_left++;
-    return true;
-}
-
-static bool s_send_step(pg_link_t *self, const pg_statement_t *statement, const pg_param_t *params)
-{
-    const char *values[PG_LINK_PARAMS_MAX];
-    int lengths[PG_LINK_PARAMS_MAX], formats[PG_LINK_PARAMS_MAX];
-    for (int i = 0; i < statement->param_count; i++) {
-        values[i] = params[i].data;
-        lengths[i] = params[i].size < 0 ? 0 : params[i].size;
-        formats[i] = params[i].size < 0 ? 0 : 1;
-    }
-    return PQsendQueryPrepared(self->conn, statement->name, statement->param_count, values, lengths,
-                               formats, statement->binary_results ? 1 : 0) == 1;
-}
-
-static bool s_send(pg_link_t *self, pg_request_t *request)
-{
-    for (int i = 0; i < request->count; i++)
-        if (!s_is_prepared(self, request->statements[i]) &&
-            !s_send_prepare(self, request, request->statements[i]))
-            return false;
-    for (int i = 0; i < request->count; i++)
-        if (!s_send_step(self, request->statements[i], request->params[i]))
-            return false;
-    return PQpipelineSync(self->conn) == 1;
-}
-
 static void s_pump(pg_link_t *self)
 {
     if (self->state != LINK_UP)
@@ -384,7 +328,7 @@ static void s_pump(pg_link_t *self)
         DL_APPEND(self->sent, request);
         self->sent_count++;
         sent = true;
-        if (!s_send(self, request)) {
+        if (!pg_prepared_send(&self->prepared, self->conn, request)) {
             s_lose_conn(self);
             return;
         }
@@ -412,48 +356,22 @@ static void s_pump_soon(pg_link_t *self)
 
 /* ---- receiving ---- */
 
-static void s_note_error(pg_link_t *self, pg_request_t *request, const PGresult *result, int step)
-{
-    if (pg_request_fail_by(request, result, step))
-        self->reset_wanted = true;
-}
-
 /* One result of the pipeline, for the oldest request. Takes result. */
 static void s_on_result(pg_link_t *self, PGresult *result)
 {
     pg_request_t *request = self->sent;
-    ExecStatusType status = PQresultStatus(result);
-    if (request->prepares_left > 0) {
-        const pg_statement_t *statement =
-            request->preparing[request->prepares - request->prepares_left];
-        if (status == PGRES_PIPELINE_SYNC)
-            request->prepares_left--;
-        else if (status != PGRES_COMMAND_OK) {
-            s_unprepare(self, statement);
-            s_note_error(self, request, result, -1);
-        }
-        PQclear(result);
+    switch (pg_prepared_receive(&self->prepared, request, result)) {
+    case PG_RESULT_MORE:
         return;
-    }
-    if (status == PGRES_PIPELINE_SYNC) {
-        PQclear(result);
+    case PG_RESULT_RESET:
+        self->reset_wanted = true;
+        return;
+    case PG_RESULT_LAST:
         DL_DELETE(self->sent, request);
         self->sent_count--;
-        if (request->code == ERR_OK && request->results_count != request->count)
-            pg_request_fail(request, ERR_UNAVAILABLE, true, "results are missing");
         s_finish(self, request);
         return;
     }
-    if (status == PGRES_FATAL_ERROR)
-        s_note_error(self, request, result, request->results_count);
-    if (request->code == ERR_OK && request->results_count < request->count &&
-        (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)) {
-        request->results[request->results_count++] = result;
-        return;
-    }
-    if (request->code == ERR_OK)
-        pg_request_fail(request, ERR_UNAVAILABLE, true, "unexpected result");
-    PQclear(result);
 }
 
 static void s_read_results(pg_link_t *self)
