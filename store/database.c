@@ -107,10 +107,10 @@ static void s_on_accounts(void *arg, bool up)
         self->options.on_accounts_up(self->options.arg);
 }
 
-static void s_on_change(void *arg, const char *table)
+static void s_on_change(void *arg, const char *what)
 {
     database_t *self = arg;
-    self->options.on_change(self->options.arg, table);
+    self->options.on_change(self->options.arg, what);
 }
 
 static pg_link_t *

@@ -23,6 +23,7 @@
 #include "store/embedded.h"
 #include "store/endpoint.h"
 #include "store/log_reader.h"
+#include "store/message.h"
 #include "store/publisher.h"
 #include "store/reader.h"
 #include "store/rooms/room_changes.h"
@@ -202,13 +203,16 @@ static void s_on_accounts_up(void *arg)
     auth_changes_look(self->auth_changes);
 }
 
-static void s_on_change(void *arg, const char *table)
+static void s_on_change(void *arg, const char *what)
 {
     store_t *self = arg;
-    if (strcmp(table, "auth_changes") == 0)
+    if (strcmp(what, "auth_changes") == 0)
         auth_changes_look(self->auth_changes);
-    else if (strcmp(table, "signing_keys") == 0)
+    else if (strcmp(what, "signing_keys") == 0)
         accounts_on_keys_changed(self->accounts);
+    else if (strncmp(what, STREAM_PREFIX, STREAM_PREFIX_SIZE) == 0)
+        publisher_head(self->publisher, what + STREAM_PREFIX_SIZE,
+                       strlen(what + STREAM_PREFIX_SIZE));
 }
 
 /* At start it is the operator's mistake; later a newer store has migrated the database under this

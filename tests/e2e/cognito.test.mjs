@@ -281,6 +281,9 @@ test('names cannot be told apart', async () => {
   await refused('NotAuthorizedException', respond(url, srp.answer(first.ChallengeParameters, PASSWORD)), /^Incorrect username or password\.$/);
   await refused('NotAuthorizedException', respond(url, srp.answer(known.ChallengeParameters, 'wrong horse 1')), /^Incorrect username or password\.$/);
   await same((Username) => ask(url, 'ConfirmSignUp', { ClientId: CLIENT, Username, ConfirmationCode: '123' }));
+  const waiting = handle('waiting');
+  await signUp(url, waiting);
+  for (const each of [waiting, nobody]) await refused('CodeMismatchException', ask(url, 'ConfirmSignUp', { ClientId: CLIENT, Username: each, ConfirmationCode: '123' }));
   await same((Username) => ask(url, 'ConfirmForgotPassword', { ClientId: CLIENT, Username, ConfirmationCode: '123', Password: PASSWORD }));
   for (const operation of ['ResendConfirmationCode', 'ForgotPassword'])
     for (const Username of [name, nobody]) {

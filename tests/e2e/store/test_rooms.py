@@ -217,6 +217,68 @@ class Doors(WithRooms):
         self.assertEqual(self.answer(ben, "Mutation.leaveRoom", room=room)[0], "OK")  # nobody is left behind
         self.assertEqual(self.answer(ben, "Query.getMessages", room=room), CLOSED)
 
+    def delete(self, who):
+        test_store.postgres.sql(f"DELETE FROM accounts WHERE id = '{who['sub']}'", self.url)
+
+    def disable(self, who):
+        test_store.postgres.sql(f"UPDATE accounts SET disabled_at = now() WHERE id = '{who['sub']}'", self.url)
+
+    def test_a_deleted_account_leaves_its_rooms(self):
+        """The only owner's: who moderates longest becomes owner first; gateways are told, and the name is free."""
+        ann, ben, mod, late = (self.person(name) for name in ("ann", "ben", "mod", "late"))
+        room, other = self.make(ann, ben, mod, late), self.make(ben, ann)
+        for who in (late, mod):
+            self.gateway.call("Mutation.setRoomRole", {"room": room, "handle": who["handle"], "role": "MODERATOR"}, ann)
+        self.gateway.subscribe("room/" + room)
+        self.assertEqual(self.gateway.event_of_kind("head")["seq"], 6)
+        self.delete(ann)
+        self.assertEqual(self.gateway.event_of_kind("head")["seq"], 9)
+        self.gateway.unsubscribe("room/" + room)
+        self.assertEqual(self.members(mod, room), {ben["handle"]: "MEMBER", mod["handle"]: "OWNER", late["handle"]: "MODERATOR"})
+        self.assertEqual(self.members(ben, other), {ben["handle"]: "OWNER"})
+        told = self.events(room)[6:]
+        self.assertEqual([(e.get("kind"), e.get("type")) for e in told], [(None, "setRoomRole"), ("revoke", None), (None, "leaveRoom")])
+        made, ends, gone = (e["payload"] for e in told)
+        self.assertEqual((made["handle"], made["role"], made["changedBy"]), (mod["handle"], "OWNER", ann["handle"]))
+        self.assertEqual(ends, {"handle": ann["handle"], "sub": ann["sub"]})
+        self.assertEqual((gone["handle"], gone["role"], gone["changedBy"]), (ann["handle"], None, ann["handle"]))
+        self.assertEqual([m for m in self.gateway.call("Query.roomMembers", {"room": room}, ben) if m["role"] == "OWNER"], [made])
+        self.assertEqual(self.answer(ann, "Query.getMessages", room=room), CLOSED)
+        self.assertEqual(self.answer(mod, "Mutation.inviteToRoom", room=room, handle=ann["handle"])[0], "OK")
+
+    def test_who_becomes_owner(self):
+        """Those who can act before those who cannot, moderators before members, accounts before others, by time."""
+        for members, heir in ((("a", "b", "c"), "a"), (("@a", "b", "c"), "b"), (("@a", "@b"), "@a"), (("-a", "b"), "b"),
+                              (("-a", "-b"), "-a"), (("a", "-b*", "c*"), "c*"), (("a", "@b*"), "@b*"), ((), None)):
+            with self.subTest(members):
+                ann, people = self.person("ann"), {}
+                for name in members:
+                    people[name] = identity("oidc-" + uuid.uuid4().hex[:6], "s", "oidc") if name[0] == "@" else self.person("p")
+                room = self.make(ann, *people.values())
+                for name, who in people.items():
+                    if name.endswith("*"):
+                        self.gateway.call("Mutation.setRoomRole", {"room": room, "handle": who["handle"], "role": "MODERATOR"}, ann)
+                    if name.startswith("-"):
+                        self.disable(who)
+                self.delete(ann)
+                roles = test_store.postgres.sql(f"SELECT handle FROM room_members WHERE room = '{room}' AND role = 'OWNER'", self.url)
+                self.assertEqual(roles, people[heir]["handle"] if heir else "")
+                self.events(room)
+                self.assertEqual(self.answer(ann, "Query.getMessages", room=room), CLOSED)
+
+    def test_a_disabled_owner(self):
+        """Stays owner, for he may come back; the room gets another one if he was the only one who could act."""
+        ann, ben, cid = (self.person(name) for name in ("ann", "ben", "cid"))
+        room, shared, alone = self.make(ann, ben, cid), self.make(ann, ben, cid), self.make(ann)
+        self.gateway.call("Mutation.setRoomRole", {"room": shared, "handle": cid["handle"], "role": "OWNER"}, ann)
+        self.disable(ann)
+        self.assertEqual(self.members(ben, room), {ann["handle"]: "OWNER", ben["handle"]: "OWNER", cid["handle"]: "MEMBER"})
+        self.assertEqual(self.members(ben, shared), {ann["handle"]: "OWNER", ben["handle"]: "MEMBER", cid["handle"]: "OWNER"})
+        self.disable(cid)  # of two owners both are disabled now
+        self.assertEqual(self.members(ben, shared), dict.fromkeys((ann["handle"], ben["handle"], cid["handle"]), "OWNER"))
+        self.disable(ann)  # once more: nothing new
+        self.assertEqual([len(self.events(each)) for each in (room, shared, alone)], [4, 5, 1])
+
     def test_rules(self):
         ann = self.person("ann")
         room = self.make(ann)
