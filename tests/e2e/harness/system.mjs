@@ -1,10 +1,10 @@
 // A whole Parley for tests: private PostgreSQL, stores, gateways, all as processes of this test, with handles to kill them.
 import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './ports.mjs';
 import { Postgres } from './postgres.mjs';
 import { Process, until } from './process.mjs';
 
@@ -18,20 +18,6 @@ const SANITIZER_ENV = {
 
 // For startSystem's env, where memory is measured: a sanitizer keeps what was freed for a while.
 export const PLAIN_MEMORY = { ASAN_OPTIONS: `${SANITIZER_ENV.ASAN_OPTIONS}:quarantine_size_mb=1:malloc_context_size=0` };
-
-// Ports that nobody listens on now, below the range that the kernel gives to outgoing connections.
-let nextPort = 20000 + (process.pid % 600) * 16;
-export async function freePort() {
-  for (;;) {
-    const port = nextPort++;
-    const free = await new Promise((resolve) => {
-      const server = net.createServer();
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (free) return port;
-  }
-}
 
 async function isReady(admin) {
   const response = await fetch(`http://${admin}/readyz`, { signal: AbortSignal.timeout(2000) });
@@ -165,4 +151,4 @@ export function startSystem(options) {
   });
 }
 
-export { until, Process };
+export { freePort, until, Process };

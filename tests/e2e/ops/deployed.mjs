@@ -3,7 +3,8 @@ import { execFileSync, spawn } from 'node:child_process';
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { BIN, ROOT, freePort, until } from '../harness/system.mjs';
+import { freePorts } from '../harness/ports.mjs';
+import { BIN, ROOT, until } from '../harness/system.mjs';
 
 export const RUN = path.join(ROOT, 'deploy/run');
 const READY = /^Parley is ready: (http:\/\/localhost:\d+\/)/m;
@@ -14,9 +15,7 @@ export function dataFolder() {
 }
 
 export async function freeSettings(more = {}) {
-  // three consecutive ones for each kind of admin address
-  const ports = [];
-  for (let i = 0; i < 8; i++) ports.push(await freePort());
+  const ports = await freePorts(7); // the port, and three in a row for each kind of admin address
   return {
     PARLEY_BIN: BIN,
     PARLEY_PORT: String(ports[0]),

@@ -221,18 +221,23 @@ def end(process):
 
 class Store:
     port = int(os.environ.get("PARLEY_TEST_PORTS", "18500"))
+    held = []
 
     @classmethod
     def free_port(cls):
+        """A port of our own while this process runs: holding the UDP port of that number says so (harness/ports.mjs)."""
         while True:
             cls.port += 1
+            hold = socket.socket(type=socket.SOCK_DGRAM)
             with socket.socket() as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 try:
+                    hold.bind(("127.0.0.1", cls.port))
                     probe.bind(("127.0.0.1", cls.port))
+                    cls.held.append(hold)
                     return cls.port
                 except OSError:
-                    pass
+                    hold.close()
 
     def __init__(self, url, dir, env=None, args=()):
         self.url, self.binary = url, find_store()
