@@ -432,36 +432,67 @@ static bool s_index(builder_t *self)
 
 /* ---- possible types ---- */
 
-static bool s_is_possible(const schema_type_t *abstract, const schema_type_t *object)
+/* Enters each object with its interfaces, whose lists are there if `lists`, else only counts. */
+static void s_enter_objects(builder_t *self, const schema_type_t ***lists)
 {
-    if (object->kind != SCHEMA_OBJECT)
-        return false;
-    if (abstract->kind == SCHEMA_INTERFACE)
-        return schema_type_implements(object, abstract);
-    return abstract == object;
+    for (uint32_t i = 0; i < self->type_count; i++) {
+        const schema_type_t *object = self->types[i];
+        if (object->kind != SCHEMA_OBJECT)
+            continue;
+        for (uint32_t j = 0; j < object->interface_count; j++) {
+            schema_type_t *interface = self->types[object->interfaces[j]->id];
+            if (lists)
+                lists[interface->id][interface->possible_count] = object;
+            interface->possible_count++;
+        }
+    }
 }
 
-static bool s_set_possible(builder_t *self, schema_type_t *type)
+static bool s_set_implementers(builder_t *self)
+{
+    const schema_type_t ***lists = b_alloc(self, self->type_count, sizeof(const schema_type_t **));
+    if (!lists)
+        return false;
+    s_enter_objects(self, NULL);
+    for (uint32_t i = 0; i < self->type_count; i++) {
+        schema_type_t *type = self->types[i];
+        if (type->kind != SCHEMA_INTERFACE)
+            continue;
+        lists[i] = b_alloc(self, type->possible_count, sizeof(const schema_type_t *));
+        if (!lists[i])
+            return false;
+        type->possible = lists[i];
+        type->possible_count = 0;
+    }
+    s_enter_objects(self, lists);
+    return true;
+}
+
+/* What there is of each type must stay small: a service may have very many. */
+static bool s_set_possible_bits(builder_t *self, schema_type_t *type)
 {
     uint64_t *bits = b_alloc(self, (self->type_count + 63) / 64, sizeof *bits);
     if (!bits)
         return false;
-    type->possible_bits = bits;
-    if (type->kind != SCHEMA_UNION) {
-        uint32_t count = 0;
-        for (uint32_t i = 0; i < self->type_count; i++)
-            count += s_is_possible(type, self->types[i]);
-        const schema_type_t **possible = b_alloc(self, count, sizeof(const schema_type_t *));
-        if (!possible)
-            return false;
-        type->possible = possible;
-        for (uint32_t i = 0; i < self->type_count; i++) {
-            if (s_is_possible(type, self->types[i]))
-                possible[type->possible_count++] = self->types[i];
-        }
-    }
     for (uint32_t i = 0; i < type->possible_count; i++)
         bits[type->possible[i]->id / 64] |= UINT64_C(1) << (type->possible[i]->id % 64);
+    type->possible_bits = bits;
+    return true;
+}
+
+static bool s_set_possible(builder_t *self)
+{
+    if (!s_set_implementers(self))
+        return false;
+    for (uint32_t i = 0; i < self->type_count; i++) {
+        schema_type_t *type = self->types[i];
+        if (type->kind == SCHEMA_OBJECT) {
+            type->possible = (const schema_type_t *const *)&self->types[i];
+            type->possible_count = 1;
+        } else if (schema_type_is_composite(type) && !s_set_possible_bits(self, type)) {
+            return false;
+        }
+    }
     return true;
 }
 
@@ -524,12 +555,8 @@ static bool s_build(builder_t *self, const schema_source_t *sources, size_t coun
         return false;
     schema->types = (const schema_type_t **)self->types;
     schema->type_count = self->type_count;
-    if (!s_named_refs(self) || !b_fill_meta_fields(self) || !s_index(self))
+    if (!s_named_refs(self) || !b_fill_meta_fields(self) || !s_index(self) || !s_set_possible(self))
         return false;
-    for (uint32_t i = 0; i < self->type_count; i++) {
-        if (!s_set_possible(self, self->types[i]))
-            return false;
-    }
     return b_fill_rules(self) && b_check_schema(self);
 }
 

@@ -28,18 +28,67 @@ static const schema_type_t *s_target(const schema_type_t *type, const schema_inp
     return ref->type;
 }
 
-/* A oneOf needs one field that leads to something finite, any other input object needs all. */
-static bool s_is_finite(const schema_type_t *type, const bool *finite)
+/* The types that cannot do without one. */
+typedef struct user {
+    const schema_type_t *type;
+    const struct user *next;
+} user_t;
+
+/* Who is known to be finite, and by type id: what each of the others still waits for. */
+typedef struct {
+    bool *finite;
+    uint32_t *missing;          /* targets that must become finite first */
+    const user_t **users;       /* who waits for the type */
+    const schema_type_t **news; /* finite, and those who wait for it were not told */
+    uint32_t news_count;
+} finite_t;
+
+static void s_set_finite(finite_t *self, const schema_type_t *type)
 {
+    self->finite[type->id] = true;
+    self->news[self->news_count++] = type;
+}
+
+/* A oneOf needs one field that leads to something finite, any other input object needs all. */
+static uint32_t s_count_missing(const schema_type_t *type)
+{
+    uint32_t targets = 0;
+    for (uint32_t i = 0; i < type->input_count; i++)
+        targets += s_target(type, &type->inputs[i]) != NULL;
+    if (type->is_one_of)
+        return targets == type->input_count;
+    return targets;
+}
+
+/* user_p: memory for one user of each field; moves on. */
+static void s_enter(finite_t *self, const schema_type_t *type, user_t **user_p)
+{
+    self->missing[type->id] = s_count_missing(type);
+    if (self->missing[type->id] == 0) {
+        s_set_finite(self, type);
+        return;
+    }
     for (uint32_t i = 0; i < type->input_count; i++) {
         const schema_type_t *target = s_target(type, &type->inputs[i]);
-        bool leads_on = !target || finite[target->id];
-        if (type->is_one_of && leads_on)
-            return true;
-        if (!type->is_one_of && !leads_on)
-            return false;
+        if (!target)
+            continue;
+        user_t *user = (*user_p)++;
+        *user = (user_t){.type = type, .next = self->users[target->id]};
+        self->users[target->id] = user;
     }
-    return !type->is_one_of;
+}
+
+/* Each field is looked at once: when what it leads to turns out to be finite. */
+static void s_spread(finite_t *self)
+{
+    while (self->news_count > 0) {
+        const schema_type_t *type = self->news[--self->news_count];
+        for (const user_t *user = self->users[type->id]; user; user = user->next) {
+            uint32_t *missing = &self->missing[user->type->id];
+            if (*missing > 0 && --*missing == 0)
+                s_set_finite(self, user->type);
+        }
+    }
 }
 
 /* Follows fields without a finite value until a type comes again, and names the fields of that
@@ -73,32 +122,33 @@ static bool s_report_infinite(builder_t *self, const schema_type_t *type, const 
                   type->name->data, path);
 }
 
+static bool s_is_infinite(const finite_t *self, const schema_type_t *type)
+{
+    return type->kind == SCHEMA_INPUT_OBJECT && !self->finite[type->id];
+}
+
 bool check_inputs_are_finite(builder_t *self)
 {
-    bool *finite = b_alloc(self, self->type_count, sizeof *finite);
-    const schema_type_t **waiting = b_alloc(self, self->type_count, sizeof(const schema_type_t *));
-    uint32_t count = 0;
-    if (!finite || !waiting)
+    uint32_t fields = 0;
+    for (uint32_t i = 0; i < self->type_count; i++)
+        fields += self->types[i]->input_count;
+    user_t *users = b_alloc(self, fields, sizeof *users);
+    finite_t finite = {.finite = b_alloc(self, self->type_count, sizeof *finite.finite),
+                       .missing = b_alloc(self, self->type_count, sizeof *finite.missing),
+                       .users = b_alloc(self, self->type_count, sizeof(const user_t *)),
+                       .news = b_alloc(self, self->type_count, sizeof(const schema_type_t *))};
+    if (!users || !finite.finite || !finite.missing || !finite.users || !finite.news)
         return false;
     for (uint32_t i = 0; i < self->type_count; i++) {
         if (self->types[i]->kind == SCHEMA_INPUT_OBJECT)
-            waiting[count++] = self->types[i];
+            s_enter(&finite, self->types[i], &users);
     }
-    for (bool changed = true; changed;) {
-        uint32_t left = 0;
-        for (uint32_t i = count;
-             i-- > 0;) { /* backwards: later types are often needed by earlier ones */
-            if (s_is_finite(waiting[i], finite))
-                finite[waiting[i]->id] = true;
-        }
-        for (uint32_t i = 0; i < count; i++) {
-            if (!finite[waiting[i]->id])
-                waiting[left++] = waiting[i];
-        }
-        changed = left < count;
-        count = left;
+    s_spread(&finite);
+    for (uint32_t i = 0; i < self->type_count; i++) {
+        if (s_is_infinite(&finite, self->types[i]))
+            return s_report_infinite(self, self->types[i], finite.finite);
     }
-    return count == 0 || s_report_infinite(self, waiting[0], finite);
+    return true;
 }
 
 /* ---- default values ---- */

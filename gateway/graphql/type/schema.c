@@ -197,6 +197,10 @@ const char *schema_location_name(schema_location_t location)
 
 bool schema_types_overlap(const schema_t *self, const schema_type_t *a, const schema_type_t *b)
 {
+    if (a->kind == SCHEMA_OBJECT)
+        return schema_type_is_possible(b, a);
+    if (b->kind == SCHEMA_OBJECT)
+        return schema_type_is_possible(a, b);
     if (a == b)
         return true;
     uint32_t words = (self->type_count + 63) / 64;

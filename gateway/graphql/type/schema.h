@@ -147,8 +147,7 @@ struct schema_type {
     const schema_type_t *const
         *possible; /* objects: itself; interfaces, unions: the objects (unions: as declared) */
     uint32_t possible_count;
-    const uint64_t
-        *possible_bits; /* by type id, over all types: who is a possible type of this one */
+    const uint64_t *possible_bits; /* of interfaces and unions: the same, by type id */
 
     const schema_enum_value_t *values; /* SCHEMA_ENUM */
     uint32_t value_count;
@@ -285,6 +284,8 @@ static inline bool schema_type_is_output(const schema_type_t *type)
 /* Is `object` (an object type) this type, or one of its possible types? */
 static inline bool schema_type_is_possible(const schema_type_t *type, const schema_type_t *object)
 {
+    if (!type->possible_bits)
+        return type == object;
     return (type->possible_bits[object->id / 64] >> (object->id % 64)) & 1;
 }
 /* Can a value be of both types at once (5.5.2.3)? Both composite. */
