@@ -34,7 +34,7 @@ int64_t metric_value(const metric_t *self); /* of a counter or gauge; the count 
 /* Appends name="value" with the value escaped; a comma first if out is not empty. */
 void metrics_label(buffer_t *out, const char *name, const char *value, size_t size);
 
-/* A function that sets gauges right before they are printed. */
+/* A function that sets metrics right before they are printed. */
 void metrics_on_scrape(void (*fn)(void *arg), void *arg);
 
 /* Appends everything, with process_* (CPU, resident memory, descriptors, start time) too. */

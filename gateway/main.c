@@ -156,18 +156,27 @@ static void s_on_scrape(void *arg)
     const struct {
         const char *name, *help;
         uint64_t value;
-    } gauges[] = {
-        {"parley_tokens_remembered", "Verified tokens that are remembered.", auth.entries},
-        {"parley_token_cache_hits", "Tokens found among the remembered ones.", auth.hits},
-        {"parley_token_cache_misses", "Tokens that had to be verified.", auth.misses},
-        {"parley_documents", "Prepared documents that are kept.", documents.documents},
-        {"parley_documents_bytes", "Memory of prepared documents.", documents.bytes},
-        {"parley_document_cache_hits", "Documents found prepared.", documents.hits},
-        {"parley_document_cache_misses", "Documents that had to be prepared.", documents.misses},
-        {"parley_operations_running", "Operations under way.", runner_running(self->runner)},
+        metric_t *(*series)(const char *name, const char *help, const char *labels);
+    } metrics[] = {
+        {"parley_tokens_remembered", "Verified tokens that are remembered.", auth.entries,
+         metrics_gauge},
+        {"parley_token_cache_hits_total", "Tokens found among the remembered ones.", auth.hits,
+         metrics_counter},
+        {"parley_token_cache_misses_total", "Tokens that had to be verified.", auth.misses,
+         metrics_counter},
+        {"parley_documents", "Prepared documents that are kept.", documents.documents,
+         metrics_gauge},
+        {"parley_documents_bytes", "Memory of prepared documents.", documents.bytes, metrics_gauge},
+        {"parley_document_cache_hits_total", "Documents found prepared.", documents.hits,
+         metrics_counter},
+        {"parley_document_cache_misses_total", "Documents that had to be prepared.",
+         documents.misses, metrics_counter},
+        {"parley_operations_running", "Operations under way.", runner_running(self->runner),
+         metrics_gauge},
     };
-    for (size_t i = 0; i < sizeof gauges / sizeof *gauges; i++)
-        metric_set(metrics_gauge(gauges[i].name, gauges[i].help, NULL), (int64_t)gauges[i].value);
+    for (size_t i = 0; i < sizeof metrics / sizeof *metrics; i++)
+        metric_set(metrics[i].series(metrics[i].name, metrics[i].help, NULL),
+                   (int64_t)metrics[i].value);
 }
 
 /* ---- the end ---- */
