@@ -12,6 +12,7 @@
 enum {
     LARGE_BODY = 64 * 1024, /* bytes that take a while to read */
     CROWDED_MS = 1000,      /* when to come again if too many wait */
+    ERROR_MAX = 4096,
 };
 
 static const char allow[] = "GET, POST, OPTIONS";
@@ -112,14 +113,41 @@ static void s_run(exchange_t *self)
 
 static void s_prepare(exchange_t *self, bool may_wait);
 
-/* In the slow lane it is this client's turn. */
+static operation_caller_t s_caller(const exchange_t *self, bool may_wait)
+{
+    return (operation_caller_t){
+        .front = "http",
+        .identity = self->identity,
+        .request_id = self->request_id,
+        .traceparent = exchange_traceparent(self),
+        .client = self->client,
+        .may_wait = may_wait,
+        .since_us = may_wait ? 0 : self->slow.since_us,
+    };
+}
+
+/* In the slow lane it is this client's turn. False after answering that it comes too late. */
+static bool s_has_time(exchange_t *self)
+{
+    operation_caller_t caller = s_caller(self, false);
+    buffer_t response = BUFFER_INIT(ERROR_MAX);
+    self->waits = false;
+    bool is_late = operation_is_late(self->options->runner, &caller, &response);
+    if (is_late)
+        s_reply(self, OPERATION_UNAVAILABLE, false,
+                (json_slice_t){.data = response.data, .size = response.size});
+    buffer_free(&response);
+    return !is_late;
+}
+
 static void s_prepare_slowly(void *arg)
 {
     exchange_t *self = arg;
     err_t err = ERR_INIT;
+    if (!s_has_time(self))
+        return;
     const char *objection =
         self->identity ? auth_objection(self->options->auth, self->identity) : NULL;
-    self->waits = false;
     if (objection) { /* since it was checked */
         err_set(&err, ERR_UNAUTHENTICATED, "%s", objection);
         exchange_refuse_credential(self, &err);
@@ -138,14 +166,7 @@ static void s_wait(exchange_t *self, void (*fn)(void *arg))
 
 static void s_prepare(exchange_t *self, bool may_wait)
 {
-    operation_caller_t caller = {
-        .front = "http",
-        .identity = self->identity,
-        .request_id = self->request_id,
-        .traceparent = exchange_traceparent(self),
-        .client = self->client,
-        .may_wait = may_wait,
-    };
+    operation_caller_t caller = s_caller(self, may_wait);
     buffer_t response = BUFFER_INIT(1024 * 1024);
     operation_verdict_t verdict;
     self->operation =
@@ -219,8 +240,8 @@ static void s_handle(exchange_t *self, bool may_wait)
 static void s_handle_slowly(void *arg)
 {
     exchange_t *self = arg;
-    self->waits = false;
-    s_handle(self, false);
+    if (s_has_time(self))
+        s_handle(self, false);
 }
 
 void endpoint_graphql(exchange_t *self)

@@ -64,7 +64,7 @@ runner_t *runner_new(const runner_options_t *options)
     self->persisted = persisted_new(&options->persisted);
     self->metrics = operation_metrics_new();
     if (options->loop)
-        self->slow_lane = slow_lane_new(options->loop);
+        self->slow_lane = slow_lane_new(options->loop, options->operation_timeout_ms * 1000);
     return self;
 }
 
@@ -206,7 +206,8 @@ static operation_t *s_new(runner_t *runner,
     self->runner = runner;
     self->front = caller->front;
     self->started_us = started_us;
-    self->deadline_ms = clock_unix_ms() + runner->options.operation_timeout_ms;
+    self->deadline_ms = clock_unix_ms() + runner->options.operation_timeout_ms -
+                        (clock_mono_us() - started_us) / 1000;
     self->identity = caller->identity ? identity_ref(caller->identity) : NULL;
     self->variables = json_incref((json_t *)request->variables);
     s_copy(self->request_id, sizeof self->request_id, caller->request_id);
@@ -289,7 +290,7 @@ operation_t *operation_prepare(runner_t *runner,
                                operation_verdict_t *verdict,
                                buffer_t *response)
 {
-    int64_t started_us = clock_mono_us();
+    int64_t started_us = caller->since_us ? caller->since_us : clock_mono_us();
     size_t start = response->size;
     const gql_operation_t *operation = NULL;
     gql_document_t *document = NULL;
@@ -330,6 +331,21 @@ refused:;
     s_report(runner, caller, operation, s_outcome(text), started_us);
     gql_document_unref(&document);
     return NULL;
+}
+
+bool operation_is_late(runner_t *runner, const operation_caller_t *caller, buffer_t *response)
+{
+    static const char none[] = "{\"outcome\":\"none\"}";
+    char text[REASON_SIZE];
+    int64_t waited_ms = (clock_mono_us() - caller->since_us) / 1000;
+    if (waited_ms < runner->options.operation_timeout_ms)
+        return false;
+    snprintf(text, sizeof text, "the operation waited %lld ms; the limit is %lld ms",
+             (long long)waited_ms, (long long)runner->options.operation_timeout_ms);
+    graphql_error_write(response, err_code_name(ERR_TIMEOUT), text,
+                        (json_slice_t){.data = none, .size = sizeof none - 1});
+    s_report(runner, caller, NULL, err_code_name(ERR_TIMEOUT), caller->since_us);
+    return true;
 }
 
 gql_operation_kind_t operation_kind(const operation_t *self)

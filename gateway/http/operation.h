@@ -61,6 +61,7 @@ typedef struct {
     const char *traceparent; /* or NULL */
     const char *client;      /* address, for the log, or NULL */
     bool may_wait;           /* what takes long is for the slow lane: OPERATION_LATER */
+    int64_t since_us;        /* of clock_mono_us: since when it waited there; 0: it did not */
 } operation_caller_t;
 
 typedef enum {
@@ -68,7 +69,7 @@ typedef enum {
     OPERATION_REFUSED,         /* a request error: no data (GraphQL 2025-09 7.1) */
     OPERATION_NOT_PERSISTED,   /* only its hash was named, and is not known */
     OPERATION_UNAUTHENTICATED, /* it needs an identity and has none */
-    OPERATION_UNAVAILABLE,     /* there is no schema yet */
+    OPERATION_UNAVAILABLE,     /* there is no schema yet, or its time was over before it began */
     OPERATION_LATER,           /* nothing was done: prepare it from the slow lane */
 } operation_verdict_t;
 
@@ -82,6 +83,9 @@ operation_t *operation_prepare(runner_t *runner,
                                const operation_caller_t *caller,
                                operation_verdict_t *verdict,
                                buffer_t *response);
+/* It is its turn in the slow lane: is its time over by now? Then appends the response, whose
+ * verdict is OPERATION_UNAVAILABLE, and it is not to be prepared. */
+bool operation_is_late(runner_t *runner, const operation_caller_t *caller, buffer_t *response);
 gql_operation_kind_t operation_kind(const operation_t *self);
 
 /* Ends it early and silently: calls under way are cancelled. Leaves NULL; accepts NULL in *self_p.

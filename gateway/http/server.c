@@ -443,16 +443,18 @@ size_t http_server_busy(const http_server_t *self)
     return self->busy;
 }
 
-/* What still waits for a service is told that nobody knows how it went. */
+/* What still waits for a service is told that nobody knows how it went; in the slow lane nothing
+ * was begun. */
 static void s_give_up(exchange_t *exchange)
 {
-    static const char extensions[] = "{\"outcome\":\"unknown\"}";
+    const char *extensions =
+        exchange->waits ? "{\"outcome\":\"none\"}" : "{\"outcome\":\"unknown\"}";
     buffer_t body = BUFFER_INIT(4096);
     s_leave_slow_lane(exchange);
     operation_cancel(&exchange->operation);
     service_call_cancel(&exchange->call);
     graphql_error_write(&body, err_code_name(ERR_UNAVAILABLE), "the gateway is going away",
-                        (json_slice_t){.data = extensions, .size = sizeof extensions - 1});
+                        (json_slice_t){.data = extensions, .size = strlen(extensions)});
     exchange_reply(exchange, MHD_HTTP_SERVICE_UNAVAILABLE, http_media_name(HTTP_MEDIA_JSON),
                    (json_slice_t){.data = body.data, .size = body.size});
     buffer_free(&body);

@@ -5,7 +5,11 @@
 #include "common/clock.h"
 #include "common/metrics.h"
 
-enum { QUEUES = 256, SHARES = 4096 }; /* clients share one by chance; the keys are secret */
+enum {
+    QUEUES = 256, /* clients share one by chance; the keys are secret */
+    SHARES = 4096,
+    LOOK_US = 50000, /* how often is looked for those that have waited too long */
+};
 
 /* What a client had in his last turn. */
 typedef struct {
@@ -17,7 +21,8 @@ struct slow_lane {
     loop_t *loop;
     list_t queues[QUEUES]; /* slow_job_t, oldest first */
     size_t queue_bytes[QUEUES], bytes;
-    size_t turn; /* the queue that is next */
+    int64_t patience_us, look_us; /* of clock_mono_us: when is looked for late ones again */
+    size_t turn;                  /* the queue that is next */
     size_t count;
     bool is_due; /* in the next turn */
     share_t shares[SHARES];
@@ -53,27 +58,46 @@ static slow_job_t *s_take(slow_lane_t *self)
     return job;
 }
 
+/* Those that have waited too long: the first ones of their queues. Ends with the slice. */
+static void s_run_late(slow_lane_t *self, int64_t until_us)
+{
+    int64_t now_us = clock_mono_us();
+    if (now_us < self->look_us)
+        return;
+    for (size_t i = 0; i < QUEUES; i++)
+        while (!list_is_empty(&self->queues[i])) {
+            slow_job_t *job = LIST_ITEM(list_first(&self->queues[i]), slow_job_t, node);
+            if (job->since_us + self->patience_us > now_us)
+                break;
+            if (clock_mono_us() >= until_us)
+                return; /* and looks again in the next turn */
+            slow_lane_remove(self, job);
+            job->fn(job->arg);
+        }
+    self->look_us = now_us + LOOK_US;
+}
+
 static void s_run(void *arg)
 {
     slow_lane_t *self = arg;
     int64_t until_us = clock_mono_us() + SLOW_LANE_SLICE_US;
-    while (self->count > 0) {
+    s_run_late(self, until_us);
+    while (self->count > 0 && clock_mono_us() < until_us) {
         slow_job_t *job = s_take(self);
         job->fn(job->arg);
-        if (clock_mono_us() >= until_us)
-            break;
     }
     self->is_due = self->count > 0;
     if (self->is_due)
         loop_next_turn(self->loop, s_run, self);
 }
 
-slow_lane_t *slow_lane_new(loop_t *loop)
+slow_lane_t *slow_lane_new(loop_t *loop, int64_t patience_us)
 {
     slow_lane_t *self = calloc(1, sizeof *self);
     if (!self)
         abort();
     self->loop = loop;
+    self->patience_us = patience_us;
     for (size_t i = 0; i < QUEUES; i++)
         list_init(&self->queues[i]);
     self->waiting = metrics_gauge("parley_slow_lane_waiting",
@@ -115,7 +139,11 @@ bool slow_lane_add(slow_lane_t *self,
                    void (*fn)(void *arg),
                    void *arg)
 {
-    *job = (slow_job_t){.fn = fn, .arg = arg, .bytes = bytes, .queue = client % QUEUES};
+    *job = (slow_job_t){.fn = fn,
+                        .arg = arg,
+                        .bytes = bytes,
+                        .queue = client % QUEUES,
+                        .since_us = clock_mono_us()};
     list_init(&job->node);
     if (self->count >= SLOW_LANE_MAX || !s_has_room(self->bytes, bytes, SLOW_LANE_BYTES) ||
         !s_has_room(self->queue_bytes[job->queue], bytes, SLOW_LANE_CLIENT_BYTES)) {

@@ -20,6 +20,7 @@ typedef struct {
     void *arg;
     size_t bytes;
     size_t queue;
+    int64_t since_us; /* of clock_mono_us: when it was added */
 } slow_job_t;
 
 enum {
@@ -30,8 +31,8 @@ enum {
     SLOW_LANE_SHARE = 512,                     /* requests of one client in one turn that pass by */
 };
 
-/* Never NULL. */
-slow_lane_t *slow_lane_new(loop_t *loop);
+/* Never NULL. patience_us: what has waited so long runs before all else, to say so. */
+slow_lane_t *slow_lane_new(loop_t *loop, int64_t patience_us);
 /* No job waits any more. */
 void slow_lane_destroy(slow_lane_t **self_p);
 

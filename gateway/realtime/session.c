@@ -521,13 +521,15 @@ static void s_make_request_id(session_t *self, char out[REQUEST_ID_MAX + 1])
     buffer_put_char(&text, '\0');
 }
 
+/* start: what has waited in the slow lane, or NULL. */
 static operation_t *s_prepare(session_t *self,
                               const graphql_request_t *request,
                               identity_t *identity,
-                              bool may_wait,
+                              const struct stream_start *start,
                               operation_verdict_t *verdict,
                               buffer_t *response)
 {
+    runner_t *runner = self->realtime->options.runner;
     char request_id[REQUEST_ID_MAX + 1];
     s_make_request_id(self, request_id);
     operation_caller_t caller = {
@@ -535,9 +537,12 @@ static operation_t *s_prepare(session_t *self,
         .identity = identity,
         .request_id = request_id,
         .client = self->client,
-        .may_wait = may_wait,
+        .may_wait = !start,
+        .since_us = start ? start->job.since_us : 0,
     };
-    return operation_prepare(self->realtime->options.runner, request, &caller, verdict, response);
+    if (start && operation_is_late(runner, &caller, response))
+        return NULL;
+    return operation_prepare(runner, request, &caller, verdict, response);
 }
 
 static bool s_is_taken_here(const session_t *self, const operation_t *operation)
@@ -562,7 +567,7 @@ static void s_on_turn(void *arg)
     arena_reset(self->realtime->arena);
     if (graphql_request_parse(&request, self->realtime->arena, start->text, start->request_size,
                               &err) == ERR_OK)
-        operation = s_prepare(self, &request, start->identity, false, &verdict, &response);
+        operation = s_prepare(self, &request, start->identity, start, &verdict, &response);
     else
         graphql_error_write_err(&response, &err);
     graphql_request_clear(&request);
@@ -643,7 +648,7 @@ void session_start(session_t *self,
     }
     buffer_t response = BUFFER_INIT(ERRORS_MAX);
     operation_verdict_t verdict;
-    operation_t *operation = s_prepare(self, &request, identity, true, &verdict, &response);
+    operation_t *operation = s_prepare(self, &request, identity, NULL, &verdict, &response);
     if (!operation && verdict == OPERATION_LATER) {
         s_wait(s_new(self, id, id_size), request_text, identity, resume);
     } else if (!operation) {

@@ -15,6 +15,7 @@
 #include <zlib.h>
 
 #include "common/clock.h"
+#include "common/metrics.h"
 #include "gateway/http/server.h"
 #include "ws_world.h"
 
@@ -25,6 +26,7 @@ static http_server_t *s_server;
 static origins_t *s_origins;
 static trusted_proxies_t *s_proxies;
 static char s_response[RESPONSE_MAX];
+static size_t s_max_body = 10000;
 
 static bool s_is_ready(void *arg, char *reason, size_t size)
 {
@@ -63,7 +65,7 @@ static void s_begin(const char *proxies)
         .connections = s_world.connections,
         .listen = "127.0.0.1:0",
         .max_connections = 10,
-        .max_body_bytes = 10000,
+        .max_body_bytes = s_max_body,
         .request_timeout_ms = 5000,
         .idle_timeout_s = 60,
         .call_timeout_ms = 10000,
@@ -83,6 +85,12 @@ static int s_setup(void **state)
     (void)state;
     s_begin("none");
     return 0;
+}
+
+static int s_setup_large(void **state)
+{
+    s_max_body = 100000;
+    return s_setup(state);
 }
 
 static int s_setup_limited(void **state)
@@ -115,6 +123,7 @@ static int s_teardown(void **state)
 {
     s_world.limits = (rate_options_t){0};
     s_world.most_connections = 0;
+    s_max_body = 10000;
     (void)state;
     http_server_destroy(&s_server);
     ws_world_end(&s_world);
@@ -648,21 +657,60 @@ static void test_introspection_is_kept(void **state)
     s_gives(ask, "HTTP/1.1 200", "{\"fields\":[{\"name\":\"other\"}]}");
 }
 
+/* A connection whose request is read, and waits in the slow lane. */
+static int s_waiting(const char *request)
+{
+    int fd = s_connect();
+    ws_world_pump(&s_world);
+    assert_int_equal(send(fd, request, strlen(request), MSG_NOSIGNAL), strlen(request));
+    const metric_t *waiting = metrics_gauge("parley_slow_lane_waiting", "", NULL);
+    for (int i = 0; i < 100 && !metric_value(waiting); i++)
+        uv_run(loop_uv(s_world.loop), UV_RUN_ONCE);
+    assert_int_equal(metric_value(waiting), 1);
+    return fd;
+}
+
 /* A request whose document is not known yet is on its way when the server ends. */
 static void test_end_with_requests_that_wait(void **state)
 {
     (void)state;
-    int fd = s_connect();
-    ws_world_pump(&s_world);
-    static const char request[] = POST(JSON, 19, "{\"query\":\"{hello}\"}");
-    assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
-    for (int i = 0; i < 100 && !http_server_busy(s_server); i++)
-        uv_run(loop_uv(s_world.loop), UV_RUN_ONCE);
-    assert_int_equal(http_server_busy(s_server), 1);
+    int fd = s_waiting(POST(JSON, 19, "{\"query\":\"{hello}\"}"));
     http_server_destroy(&s_server);
-    assert_memory_equal(s_receive(fd, 0), "HTTP/1.1 503 ", 13);
+    const char *response = s_receive(fd, 0);
+    assert_memory_equal(response, "HTTP/1.1 503 ", 13);
+    assert_non_null(strstr(response, "\"outcome\":\"none\""));
     assert_int_equal(fake_call_count, 0);
     close(fd);
+}
+
+/* The time in the slow lane is the operation's; if that is over, nothing is begun. */
+static void test_time_in_the_slow_lane(void **state)
+{
+    (void)state;
+    int64_t start_ms = clock_unix_ms();
+    int fd = s_waiting(POST(JSON, 19, "{\"query\":\"{hello}\"}"));
+    ws_world_sleep(&s_world, 20);
+    assert_int_equal(fake_call_count, 1);
+    assert_int_equal(fake_calls[0].deadline_ms, start_ms + 25000);
+    fake_answer("Query.hello", "\"hi\"");
+    assert_non_null(strstr(s_receive(fd, 1), "{\"data\":{\"hello\":\"hi\"}}"));
+    close(fd);
+    ws_world_pump(&s_world);
+    static char large[70000];
+    size_t size = (size_t)sprintf(large, POST(JSON, 66000, "{\"query\":\"{other:hello}\"}"));
+    memset(large + size, ' ', 66000 - strlen("{\"query\":\"{other:hello}\"}"));
+    const char *late[] = {POST(JSON, 25, "{\"query\":\"{other:hello}\"}"), large};
+    for (int i = 0; i < 2; i++) {
+        fd = s_waiting(late[i]);
+        ws_world_sleep(&s_world, 26);
+        const char *response = s_receive(fd, 1);
+        assert_memory_equal(response, "HTTP/1.1 503 ", 13);
+        assert_non_null(strstr(response, "the operation waited 26000 ms; the limit is 25000 ms"));
+        assert_non_null(strstr(response, "\"code\":\"TIMEOUT\",\"outcome\":\"none\""));
+        close(fd);
+        ws_world_pump(&s_world);
+    }
+    assert_int_equal(fake_call_count, 1);
 }
 
 /* A request that was not read yet when the server ends is not begun. */
@@ -683,14 +731,8 @@ static void test_end_with_requests_unread(void **state)
 static void test_a_credential_that_ends_while_it_waits(void **state)
 {
     (void)state;
-    int fd = s_connect();
-    ws_world_pump(&s_world);
-    static const char request[] =
-        POST(JSON "Authorization: a:9999999999\r\n", 20, "{\"query\":\"{secret}\"}");
-    assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
-    for (int i = 0; i < 100 && !http_server_busy(s_server); i++)
-        uv_run(loop_uv(s_world.loop), UV_RUN_ONCE);
-    assert_int_equal(http_server_busy(s_server), 1);
+    int fd =
+        s_waiting(POST(JSON "Authorization: a:9999999999\r\n", 20, "{\"query\":\"{secret}\"}"));
     fake_auth_withdraw(s_world.auth);
     assert_memory_equal(s_receive(fd, 1), "HTTP/1.1 401 ", 13);
     assert_int_equal(fake_call_count, 0);
@@ -863,6 +905,7 @@ int main(void)
         TWO_CONNECTIONS(test_connections_of_an_address),
         TEST(test_introspection_is_kept),
         TEST(test_end_with_requests_that_wait),
+        cmocka_unit_test_setup_teardown(test_time_in_the_slow_lane, s_setup_large, s_teardown),
         TEST(test_end_with_requests_unread),
         TEST(test_a_credential_that_ends_while_it_waits),
         LIMITED(test_rate_of_a_handle),

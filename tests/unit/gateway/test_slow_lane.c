@@ -13,7 +13,7 @@
 #include "common/metrics.h"
 #include "gateway/http/slow_lane.h"
 
-enum { JOB_US = 900 };
+enum { JOB_US = 900, PATIENCE_US = 100000 };
 
 typedef struct {
     slow_job_t job;
@@ -32,7 +32,7 @@ static int s_setup(void **state)
     s_done[0] = '\0';
     clock_test_set(0, s_now_us);
     s_loop = loop_new();
-    s_lane = slow_lane_new(s_loop);
+    s_lane = slow_lane_new(s_loop, PATIENCE_US);
     return 0;
 }
 
@@ -92,6 +92,26 @@ static void test_clients_take_turns(void **state)
     for (int i = 0; i < 4; i++)
         s_turn();
     assert_string_equal(s_done, "1m2 345 6  ");
+}
+
+/* Whose time is over is told so before anything else is begun; he takes no more than a slice. */
+static void test_who_waited_too_long(void **state)
+{
+    (void)state;
+    work_t greedy[5], modest, late;
+    for (int i = 0; i < 4; i++)
+        s_add(&greedy[i], (char)('1' + i), 7);
+    clock_test_set(0, s_now_us += PATIENCE_US);
+    s_add(&modest, 'm', 3);
+    s_add(&greedy[4], '5', 7);
+    s_turn();
+    assert_string_equal(s_done, "123 ");
+    s_add(&late, 'l', 9);
+    clock_test_set(0, s_now_us += PATIENCE_US / 2);
+    s_turn();
+    assert_string_equal(s_done, "123 4m5 ");
+    s_turn();
+    assert_string_equal(s_done, "123 4m5 l ");
 }
 
 /* Who has much to ask in one turn is told to wait; others are not, nor he in the next. */
@@ -174,7 +194,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_clients_take_turns), TEST(test_share_of_a_turn), TEST(test_removed),
-        TEST(test_too_many),           TEST(test_too_much),
+        TEST(test_too_many),           TEST(test_too_much),        TEST(test_who_waited_too_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "common/clock.h"
+#include "common/metrics.h"
 #include "gateway/realtime/realtime_private.h"
 #include "gateway/realtime/ws_codec.h"
 #include "ws_world.h"
@@ -188,6 +189,25 @@ static void test_complete_stops_what_waits(void **state)
     s_frame("{\"id\":\"d\",\"type\":\"subscribe\",\"payload\":{\"query\":\"{d:hello}\"}}");
     s_frame("{\"id\":\"d\",\"type\":\"subscribe\",\"payload\":{\"query\":\"{e:hello}\"}}");
     s_hears("C4409:Subscriber for d already exists\nEOF\n");
+    assert_int_equal(fake_call_count, 0);
+}
+
+/* The time in the slow lane is the operation's. */
+static void test_time_in_the_slow_lane(void **state)
+{
+    (void)state;
+    s_open_initialised();
+    s_frame("{\"id\":\"a\",\"type\":\"subscribe\",\"payload\":{\"query\":\"{late:hello}\"}}");
+    const metric_t *waiting = metrics_gauge("parley_slow_lane_waiting", "", NULL);
+    for (int i = 0; i < 100 && !metric_value(waiting); i++)
+        uv_run(loop_uv(s_world.loop), UV_RUN_ONCE);
+    assert_int_equal(metric_value(waiting), 1);
+    ws_world_sleep(&s_world, 26);
+    const char *heard = ws_client_hear(&s_client, &s_world);
+    assert_non_null(strstr(heard,
+                           "{\"id\":\"a\",\"type\":\"error\",\"payload\":[{\"message\":\"the "
+                           "operation waited 26000 ms; the limit is 25000 ms\""));
+    assert_non_null(strstr(heard, "\"code\":\"TIMEOUT\",\"outcome\":\"none\""));
     assert_int_equal(fake_call_count, 0);
 }
 
@@ -711,6 +731,7 @@ int main(void)
         TEST(test_complete_cancels_what_runs),
         TEST(test_complete_stops_what_waits),
         TEST(test_mutations_keep_their_order),
+        TEST(test_time_in_the_slow_lane),
         TEST(test_a_client_that_leaves_stops_everything),
         TEST(test_close_codes),
         TEST(test_an_id_in_use_closes_with_4409),
