@@ -283,8 +283,7 @@ void exchange_refuse_credential(exchange_t *self, const err_t *err)
     unsigned status = MHD_HTTP_UNAUTHORIZED;
     if (err->code == ERR_UNAVAILABLE)
         status = MHD_HTTP_SERVICE_UNAVAILABLE;
-    else
-        rate_limits_charge(self->options->rates, self->client_key, RATE_WRONG_CREDENTIAL);
+    rate_limits_charge_credential(self->options->rates, self->client_key, err->code);
     exchange_reply_error(self, status, err->code, err->text);
 }
 

@@ -104,8 +104,9 @@ int64_t rate_limits_look(rate_limits_t *self, uint64_t address)
     return s_take(self->address, &copy, clock_mono_us() * 1000, self->by_address);
 }
 
-void rate_limits_charge(rate_limits_t *self, uint64_t address, int64_t operations)
+void rate_limits_charge_credential(rate_limits_t *self, uint64_t address, err_code_t code)
 {
+    int64_t operations = code == ERR_UNAVAILABLE ? RATE_UNKNOWN_CREDENTIAL : RATE_WRONG_CREDENTIAL;
     if (self && self->address.interval_ns)
         token_charge(self->address, token_table_find(self->addresses, address), operations,
                      clock_mono_us() * 1000);

@@ -126,8 +126,8 @@ static err_code_t s_check_credential(session_t *self,
     if ((authorization || api_key) && rate_limits_look(options->rates, self->client_key))
         return err_set(err, ERR_RATE_LIMITED, "too many operations, try again later");
     err_code_t code = credential_check(options->auth, NULL, authorization, api_key, identity, err);
-    if (code == ERR_UNAUTHENTICATED)
-        rate_limits_charge(options->rates, self->client_key, RATE_WRONG_CREDENTIAL);
+    if (code)
+        rate_limits_charge_credential(options->rates, self->client_key, code);
     return code;
 }
 

@@ -780,6 +780,16 @@ static void test_a_wrong_credential_costs_more(void **state)
     s_gives(HELLO_AS(AS("alice")), "HTTP/1.1 200", "\"data\"");
 }
 
+/* Nobody can say whose it is while a service is away: that is no way around the limit. */
+static void test_an_unknown_credential_costs_more(void **state)
+{
+    (void)state;
+    s_gives(HELLO_AS("Authorization: away:0\r\n"), "HTTP/1.1 503", "the issuer's keys");
+    s_gives(HELLO_AS(AS("alice")), "HTTP/1.1 429", "RATE_LIMITED");
+    ws_world_sleep(&s_world, 1);
+    s_gives(HELLO_AS(AS("alice")), "HTTP/1.1 200", "\"data\"");
+}
+
 /* A proxy may add a line of its own and leave what the client made up before it. */
 static void test_a_forged_address_behind_a_proxy(void **state)
 {
@@ -911,6 +921,7 @@ int main(void)
         LIMITED(test_rate_of_a_handle),
         LIMITED(test_rate_of_an_address),
         LIMITED(test_a_wrong_credential_costs_more),
+        LIMITED(test_an_unknown_credential_costs_more),
         cmocka_unit_test_setup_teardown(test_a_forged_address_behind_a_proxy, s_setup_proxied,
                                         s_teardown),
         cmocka_unit_test_setup_teardown(test_rate_of_a_connection, s_setup_slow_connections,
