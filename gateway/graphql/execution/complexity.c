@@ -2,6 +2,7 @@
 
 #include "gateway/graphql/execution/plan.h"
 #include "gateway/graphql/language/names.h"
+#include "gateway/graphql/type/schema.h"
 
 typedef struct {
     const variables_t *variables;
@@ -19,15 +20,32 @@ static uint64_t s_multiply(uint64_t a, uint64_t b)
     return b != 0 && a > UINT64_MAX / b ? UINT64_MAX : a * b;
 }
 
-static uint64_t s_count(weigh_t *self, const ast_value_t *value)
+static bool s_is_of_lists(const name_t *name)
+{
+    return name_is(name, "first") || name_is(name, "last") || name_is(name, "limit");
+}
+
+static const ast_value_t *s_written(const ast_field_t *field, const name_t *argument)
+{
+    for (uint32_t i = 0; i < field->argument_count; i++)
+        if (name_equal(field->arguments[i].name, argument))
+            return &field->arguments[i].value;
+    return NULL;
+}
+
+/* What an argument says: what is written, or its default (GraphQL 2025-09 6.4.1). */
+static uint64_t s_count(weigh_t *self, const ast_field_t *field, const schema_input_t *argument)
 {
     json_slice_t text = {.data = NULL};
-    if (value->kind == AST_VARIABLE) {
+    const ast_value_t *value = s_written(field, argument->name);
+    if (value && value->kind == AST_VARIABLE) {
         self->constant = false;
         text = variables_get(self->variables, value->name);
-    } else if (value->kind == AST_INT) {
-        text = (json_slice_t){value->text.data, value->text.size};
     }
+    if (!value || (value->kind == AST_VARIABLE && !text.data))
+        value = argument->default_value;
+    if (value && value->kind == AST_INT)
+        text = (json_slice_t){value->text.data, value->text.size};
     int64_t count;
     return text.data && json_to_int64(text, &count) && count > 1 ? (uint64_t)count : 1;
 }
@@ -35,13 +53,12 @@ static uint64_t s_count(weigh_t *self, const ast_value_t *value)
 /* How many items a field's arguments ask for: the largest. */
 static uint64_t s_items(weigh_t *self, const ast_field_t *field)
 {
+    const schema_field_t *definition = field->definition;
     uint64_t items = 1;
-    for (uint32_t i = 0; i < field->argument_count; i++) {
-        const ast_argument_t *argument = &field->arguments[i];
-        if (!name_is(argument->name, "first") && !name_is(argument->name, "last") &&
-            !name_is(argument->name, "limit"))
+    for (uint32_t i = 0; i < definition->argument_count; i++) {
+        if (!s_is_of_lists(definition->arguments[i].name))
             continue;
-        uint64_t count = s_count(self, &argument->value);
+        uint64_t count = s_count(self, field, &definition->arguments[i]);
         items = count > items ? count : items;
     }
     return items;

@@ -1,6 +1,6 @@
 /* gateway/graphql/execution/complexity.h: how much an operation asks for: one for each field, times
- * the list arguments (first, last, limit) of the fields around it. Fragments count wherever they
- * are spread; directives that leave fields out do not. Pure. */
+ * the list arguments (first, last, limit; their defaults too) of the fields around it. Fragments
+ * count wherever they are spread; directives that leave fields out do not. Pure. */
 #ifndef PARLEY_GATEWAY_GRAPHQL_EXECUTION_COMPLEXITY_H
 #define PARLEY_GATEWAY_GRAPHQL_EXECUTION_COMPLEXITY_H
 
