@@ -13,7 +13,8 @@
 
 enum {
     HEARTBEAT_MS = 1000,
-    HEARTBEAT_TIMEOUT_MS = 3000,
+    SILENCE_MS = 3000, /* a peer that is silent for so long is gone */
+    KEEPALIVE_S = 1,
     EVENTS_HWM = 100000,
     RECONNECT_MS = 100,
     RECONNECT_MAX_MS = 1000,
@@ -105,6 +106,25 @@ void bus_auth_destroy(bus_auth_t **self_p)
 
 /* ---- sockets ---- */
 
+/* How a peer that is silent is found. libzmq (4.3.4) aborts the process when its timer for a
+ * heartbeat is due on a connection that is lost while what came from it cannot be queued: the queue
+ * is full, or the socket is being closed. So only DEALER asks for signs of life, the other end of
+ * whose connection answers and watches for its questions; a gateway gives up its SUB with it. DEALER
+ * has no limit to its queue: what it may receive is bounded by the limits of the protocol. */
+static void s_watch_peer(zsock_t *socket, bus_socket_kind_t kind)
+{
+    if (kind == BUS_SOCKET_DEALER) {
+        zsock_set_heartbeat_ivl(socket, HEARTBEAT_MS);
+        zsock_set_heartbeat_timeout(socket, SILENCE_MS);
+        zsock_set_heartbeat_ttl(socket, SILENCE_MS);
+    }
+    zsock_set_tcp_keepalive(socket, 1);
+    zsock_set_tcp_keepalive_idle(socket, KEEPALIVE_S);
+    zsock_set_tcp_keepalive_intvl(socket, KEEPALIVE_S);
+    zsock_set_tcp_keepalive_cnt(socket, SILENCE_MS / 1000 / KEEPALIVE_S);
+    zsock_set_tcp_maxrt(socket, SILENCE_MS);
+}
+
 static zsock_t *s_new(bus_socket_kind_t kind)
 {
     static const int types[] = {ZMQ_ROUTER, ZMQ_XPUB, ZMQ_DEALER, ZMQ_SUB};
@@ -113,18 +133,12 @@ static zsock_t *s_new(bus_socket_kind_t kind)
         abort(); /* out of memory or of descriptors */
     zsock_set_linger(socket, 0);
     zsock_set_maxmsgsize(socket, BUS_MESSAGE_MAX);
-    zsock_set_heartbeat_ivl(socket, HEARTBEAT_MS);
-    zsock_set_heartbeat_timeout(socket, HEARTBEAT_TIMEOUT_MS);
-    zsock_set_heartbeat_ttl(socket, HEARTBEAT_TIMEOUT_MS);
-    /* libzmq (4.3.4) aborts the process when a connection is lost whose receive queue is full and a
-     * heartbeat is due before the queue is read. Only SUB keeps a mark: what the others may receive
-     * is bounded by the limits of the protocol. */
-    if (kind != BUS_SOCKET_SUB)
-        zsock_set_rcvhwm(socket, 0);
+    s_watch_peer(socket, kind);
     switch (kind) {
     case BUS_SOCKET_XPUB:
         zsock_set_xpub_verbose(socket, 1);
         zsock_set_sndhwm(socket, EVENTS_HWM);
+        zsock_set_rcvhwm(socket, 0);
         break;
     case BUS_SOCKET_SUB:
         zsock_set_sndhwm(socket, 0);
@@ -132,8 +146,10 @@ static zsock_t *s_new(bus_socket_kind_t kind)
         break;
     case BUS_SOCKET_DEALER:
         zsock_set_immediate(socket, 1);
+        zsock_set_rcvhwm(socket, 0);
         break;
     case BUS_SOCKET_ROUTER:
+        zsock_set_rcvhwm(socket, 0);
         break;
     }
     if (kind == BUS_SOCKET_SUB || kind == BUS_SOCKET_DEALER) {

@@ -83,7 +83,9 @@ def replies(message, answer=answer):
 
 def bind(kind, endpoint):
     socket = zmq.Context.instance().socket(kind)
-    for option, value in ((zmq.HEARTBEAT_IVL, 1000), (zmq.HEARTBEAT_TIMEOUT, 3000), (zmq.HEARTBEAT_TTL, 3000), (zmq.RCVHWM, 0)):
+    socket.rcvhwm = 0
+    for option, value in ((zmq.TCP_KEEPALIVE, 1), (zmq.TCP_KEEPALIVE_IDLE, 1), (zmq.TCP_KEEPALIVE_INTVL, 1),
+                          (zmq.TCP_KEEPALIVE_CNT, 3), (zmq.TCP_MAXRT, 3000)):
         socket.setsockopt(option, value)
     socket.bind(endpoint)
     return socket
