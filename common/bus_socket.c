@@ -109,8 +109,9 @@ void bus_auth_destroy(bus_auth_t **self_p)
 /* How a peer that is silent is found. libzmq (4.3.4) aborts the process when its timer for a
  * heartbeat is due on a connection that is lost while what came from it cannot be queued: the queue
  * is full, or the socket is being closed. So only DEALER asks for signs of life, the other end of
- * whose connection answers and watches for its questions; a gateway gives up its SUB with it. DEALER
- * has no limit to its queue: what it may receive is bounded by the limits of the protocol. */
+ * whose connection answers and watches for its questions; a gateway gives up its SUB with it.
+ * DEALER has no limit to its queue: what it may receive is bounded by the limits of the protocol.
+ */
 static void s_watch_peer(zsock_t *socket, bus_socket_kind_t kind)
 {
     if (kind == BUS_SOCKET_DEALER) {
