@@ -10,7 +10,8 @@
 enum {
     BLOCKS = 64, /* of a slab; the first holds its head */
     SLAB_BYTES = BLOCKS * BLOCK_BYTES,
-    SPARES_MAX = 8,
+    SPARES_MAX = 32,
+    LAZY_SLABS = 2, /* of a process at rest: touched as they are needed */
 };
 
 /* At the beginning of SLAB_BYTES that are aligned to as much. */
@@ -29,6 +30,8 @@ static _Thread_local size_t s_unused; /* so many of them were so since the last 
 static slab_t *s_slab_new(void)
 {
     slab_t *slab = pages_take(SLAB_BYTES);
+    if (s_slabs >= LAZY_SLABS)
+        pages_expect(slab, SLAB_BYTES);
     slab->free = ALL_FREE;
     list_init(&slab->node);
     list_append(&s_open, &slab->node);

@@ -8,14 +8,18 @@
 #include "common/pages.h"
 #include "common/sanitized.h"
 
-enum { CHUNK_BYTES = 128 * 1024, HEAD_BYTES = 64 };
+enum {
+    CHUNK_BYTES = 128 * 1024,
+    HEAD_BYTES = 64,
+    LAZY_CHUNKS = 4, /* they are touched as they are needed; behind them comes a crowd */
+};
 
 /* At the beginning of CHUNK_BYTES that are aligned to as much. */
 typedef struct {
     list_node_t node; /* in cells_t.open, if a cell is free */
     void *given;      /* cells that were given back, each pointing at the next */
     size_t used;
-    size_t fresh; /* cells from this one on were never taken: their pages are not even there */
+    size_t fresh; /* cells from this one on were never taken */
 } chunk_t;
 
 static size_t s_capacity(const cells_t *self)
@@ -27,6 +31,8 @@ static chunk_t *s_chunk_new(cells_t *self)
 {
     static_assert(sizeof(chunk_t) <= HEAD_BYTES, "the head has its room");
     chunk_t *chunk = pages_take(CHUNK_BYTES);
+    if (self->chunks >= LAZY_CHUNKS)
+        pages_expect(chunk, CHUNK_BYTES);
     list_init(&chunk->node);
     list_append(&self->open, &chunk->node);
     self->chunks++;

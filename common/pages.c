@@ -22,3 +22,13 @@ void pages_give(void *memory, size_t size)
 {
     munmap(memory, size);
 }
+
+void pages_expect(void *memory, size_t size)
+{
+#ifdef MADV_POPULATE_WRITE
+    (void)madvise(memory, size, MADV_POPULATE_WRITE);
+#else
+    (void)memory;
+    (void)size;
+#endif
+}

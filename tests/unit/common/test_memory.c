@@ -42,7 +42,7 @@ static void s_test_arena_hands_out_aligned_memory_that_stays(void **state)
 static void s_test_blocks_are_apart_and_empty_slabs_go(void **state)
 {
     (void)state;
-    enum { COUNT = 1000 };
+    enum { COUNT = 3000 };
     static char *blocks[COUNT];
     size_t before = block_slabs();
     for (int i = 0; i < COUNT; i++) {
