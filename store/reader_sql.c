@@ -108,16 +108,19 @@ const pg_statement_t reader_sql_heads = {
     " ORDER BY u.o",
     1, s_texts, true};
 
+/* To whom a room is closed, nothing of it is looked up: that would take longer where it exists. */
+#define IS_CLOSED                                                                                  \
+    "starts_with(i.room,'" ROOM_PRIVATE                                                            \
+    "') AND " ROOM_MEMBER_SQL("i.room", "i.handle", "i.account") " IS NULL"
 static const Oid s_starts_types[] = {PG_TEXT_ARRAY, PG_TEXT_ARRAY, PG_TEXT_ARRAY};
 const pg_statement_t reader_sql_starts = {
     "starts",
-    "SELECT coalesce(r.last_seq,0)::bigint, coalesce(r.first_seq,1)::bigint,"
-    " starts_with(u.room,'" ROOM_PRIVATE "') AND " ROOM_MEMBER_SQL(
-        "u.room", "u.handle", "u.account") " IS NULL"
-                                           " FROM unnest($1::text[],$2::text[],$3::text[]) WITH "
-                                           "ORDINALITY u(room,handle,account,o)"
-                                           " LEFT JOIN rooms r ON r.room=u.room COLLATE \"C\""
-                                           " ORDER BY u.o",
+    "SELECT coalesce(r.last_seq,0)::bigint, coalesce(r.first_seq,1)::bigint, u.is_closed"
+    " FROM (SELECT i.room, i.o, " IS_CLOSED " AS is_closed"
+    "  FROM unnest($1::text[],$2::text[],$3::text[]) WITH ORDINALITY i(room,handle,account,o)"
+    "  OFFSET 0) u"
+    " LEFT JOIN rooms r ON r.room=CASE WHEN NOT u.is_closed THEN u.room COLLATE \"C\" END"
+    " ORDER BY u.o",
     3, s_starts_types, true};
 
 const pg_statement_t reader_sql_begin = {"settle_begin", "BEGIN", 0, NULL, true};

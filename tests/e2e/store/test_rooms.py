@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Private rooms: who gets in, who is refused in which words, and that nothing passes a removal."""
-import concurrent.futures, os, random, shutil, subprocess, tempfile, threading, time, unittest, uuid
+import concurrent.futures, os, random, re, shutil, subprocess, tempfile, threading, time, unittest, uuid
 
 import test_store
 from bus import *
@@ -410,6 +410,61 @@ class Doors(WithRooms):
             heads = self.gateway.heads("room/" + room, "room/" + nowhere, "room/lobby", settled=settled)["heads"]
             self.assertEqual([h["head"] for h in heads[:2]], [1, 0])
         self.assertEqual(test_store.postgres.sql(f"SELECT count(*) FROM rooms WHERE room = '{nowhere}'", self.url), "0")
+
+
+class Traces(WithRooms):
+    """What PostgreSQL does for an outsider: the plans that it ran, with their rows and blocks (auto_explain)."""
+
+    SETTINGS = {"session_preload_libraries": "auto_explain", "auto_explain.log_min_duration": "0", "auto_explain.log_analyze": "on",
+                "auto_explain.log_timing": "off", "auto_explain.log_buffers": "on", "auto_explain.log_nested_statements": "on"}
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.gateway.close()
+        assert cls.store.stop() == 0
+        sql = lambda text: test_store.postgres.sql(text, cls.url)
+        # As many rooms as make indexes worth their while.
+        sql("INSERT INTO rooms (room, guarded) SELECT 'private/' || gen_random_uuid(), true FROM generate_series(1, 5000);"
+            "INSERT INTO private_rooms SELECT room, 'x', now() FROM rooms WHERE guarded;"
+            "INSERT INTO room_members SELECT room, 'p' || n % 100, 'p' || n % 100, 'p' || n % 100, (n % 100)::text, 'OWNER', now(), 1, 'p', now()"
+            " FROM (SELECT room, row_number() OVER () AS n FROM rooms WHERE guarded) r;"
+            "INSERT INTO messages (room, seq, id, handle, body, created_at) SELECT room, 1, gen_random_uuid(), 'p', 'x', now() FROM rooms;"
+            "ANALYZE rooms; ANALYZE private_rooms; ANALYZE room_members; ANALYZE messages")
+        for name, value in cls.SETTINGS.items():
+            sql(f"DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET {name} = {value}', current_database()); END $$")
+        cls.store.start()
+        cls.gateway = Gateway(cls.store)
+
+    def plans(self, who, field, room, args):
+        """The plans of one question, without what it costs and takes."""
+        log = f"{test_store.postgres.dir}/log"
+        start = os.path.getsize(log)
+        self.assertEqual(self.answer(who, field, room=room, **args), CLOSED, field)
+        with open(log, errors="replace") as file:
+            file.seek(start)
+            text = file.read()
+        plans = re.findall(r"plan:\n((?:\t.*\n)+)", text)
+        return [re.sub(r"cost=\S+ rows=\d+ width=\d+\) \(| dirtied=\d+", "", plan.replace(room, "ROOM")) for plan in plans]
+
+    def test_the_same_work_whether_the_room_exists(self):
+        ann, eve = self.person("ann"), self.person("eve")
+        room = self.make(ann)
+        said = self.post_as(ann, room)
+        self.make(eve)
+        questions = [("Query.getMessages", {}), ("Query.getMessages", {"first": 3}), ("Query.getMessages", {"filter": "x"}),
+                     ("Subscription.addMessage", {}), ("Subscription.addMessage", {"last": 5}), ("Subscription.roomChanges", {}),
+                     ("Query.roomMembers", {}), ("Mutation.createMessage", {"body": "x"}), ("Mutation.leaveRoom", {}),
+                     ("Mutation.inviteToRoom", {"handle": ann["handle"]}), ("Mutation.removeFromRoom", {"handle": ann["handle"]})]
+        for field, args in questions:
+            with self.subTest(field, **args):
+                for _ in range(6):  # until plans are kept and their blocks are in memory
+                    for name in (room, self.name()):
+                        self.plans(eve, field, name, args)
+                there, nowhere = self.plans(eve, field, room, args), self.plans(eve, field, self.name(), args)
+                self.assertGreater(len(there), 0)
+                self.maxDiff = None
+                self.assertEqual(there, nowhere)
 
 
 class Removals(WithRooms):
