@@ -298,12 +298,14 @@ static void s_on_drain(void *arg)
 }
 
 /* SIGTERM: takes no more calls (gateways give theirs to another store, or wait for this one's
- * successor), finishes what runs. */
+ * successor), finishes what runs. A second one does not wait for that. */
 static void s_on_stop(void *arg)
 {
     store_t *self = arg;
-    if (self->stopping)
+    if (self->stopping) {
+        loop_stop(self->loop);
         return;
+    }
     self->stopping = true;
     log_info("shutting down", log_int("calls", (int64_t)endpoint_load(self->endpoint)), LOG_END);
     endpoint_stop(self->endpoint);
@@ -525,22 +527,22 @@ static int s_command(int count, char **words)
                                            : command_new_epoch(s_options.database_url);
 }
 
-/* What stands on the command line is everybody's to read (ps): a URI there may hold a password. */
-static void s_hide_url(int argc, char **argv)
+/* What stands on the command line is everybody's to read (ps): a URI there may hold a password,
+ * also one that a later one replaces. */
+static void s_hide_urls(int argc, char **argv)
 {
     static const char option[] = "--database-url";
-    const char *given = s_options.database_url;
-    for (int i = 1; given && i < argc; i++) {
-        char *at = argv[i];
-        if (strncmp(at, option, sizeof option - 1) == 0 && at[sizeof option - 1] == '=')
-            at += sizeof option;
-        if (at != given)
-            continue;
-        s_options.database_url = strdup(given); /* for as long as the process lives */
-        if (!s_options.database_url)
-            abort();
-        memset(at, 'x', strlen(at));
-        return;
+    const size_t size = sizeof option - 1;
+    if (s_options.database_url)
+        s_options.database_url = strdup(s_options.database_url); /* for the process's life */
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        char *at = NULL;
+        if (strncmp(argv[i], option, size) == 0 && argv[i][size] == '=')
+            at = argv[i] + size + 1;
+        else if (strcmp(argv[i], option) == 0 && i + 1 < argc)
+            at = argv[++i];
+        if (at)
+            memset(at, 'x', strlen(at));
     }
 }
 
@@ -567,7 +569,7 @@ int main(int argc, char **argv)
     if (config_read(s_config, argc, argv, words, &count, &err) != ERR_OK) {
         status = s_complain(err.text);
     } else {
-        s_hide_url(argc, argv);
+        s_hide_urls(argc, argv);
         status = s_command(count, words);
     }
     free(words);

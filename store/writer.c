@@ -94,7 +94,7 @@ static void s_dequeue(writer_t *self, post_t *post)
 static void s_give_up(writer_t *self, post_t *post)
 {
     pg_outcome_t outcome = {.code = ERR_UNAVAILABLE, .unknown = post->maybe_done, .message = ""};
-    if (pg_link_is_up(database_writer(self->database)) && !self->stopped)
+    if (!self->stopped && pg_link_is_up(database_writer(self->database)))
         outcome.code = ERR_TIMEOUT;
     if (post->maybe_done) /* it may be in the log: then the gateways are to find it */
         publisher_head(self->publisher, post->message.room, post->message.room_size);

@@ -13,7 +13,8 @@ declare -A started_ms=() # name → when it was started last
 declare -A restart_ms=() # name → when it is due again, while it is dead
 declare -A failures=()   # name → short lives in a row
 
-log_limit_bytes=$((64 * 1024 * 1024))
+log_limit_bytes=${PARLEY_LOG_BYTES:-$((64 * 1024 * 1024))}
+turn_every_ms=5000
 
 # become [SETPRIV-OPTION...] -- PROGRAM...: how every command_<kind> ends. death_signal is what the
 # kernel sends when the supervisor is gone.
@@ -41,22 +42,42 @@ launch() {
     unset "restart_ms[$name]"
 }
 
-# A log that has grown large starts anew; the one before it is kept.
+# A log that has grown large starts anew; the one before it is kept. Nobody writes to it now.
 s_turn_log() {
     local size
     size=$(stat -c %s -- "$1" 2>/dev/null || echo 0)
     ((size < log_limit_bytes)) || mv -f -- "$1" "$1.1"
 }
 
-# supervise: keeps every launched process running; only a stop ends it.
+# The same while they are written to. Processes append, so they go on at the beginning of a log that is
+# emptied; what is written between copy and end, some milliseconds, is lost. If the disk is full, what is
+# kept of before goes first.
+s_turn_logs() {
+    local size file
+    local -a names=("${!pid_of[@]}")
+    while read -r size file; do
+        ((size >= log_limit_bytes)) || continue
+        if cp -f -- "$log/$file" "$log/$file.1" 2>/dev/null; then
+            : >"$log/$file"
+        else
+            rm -f -- "$log/$file.1"
+        fi
+    done < <(cd -- "$log" && stat -c '%s %n' -- "${names[@]/%/.log}" 2>/dev/null || true)
+}
+
+# supervise: keeps every launched process running, and its log bounded; only a stop ends it.
 supervise() {
-    local name now
+    local name now turned=0
     while :; do
         pause 0.1
         for name in "${!pid_of[@]}"; do
             is_alive "${pid_of[$name]}" || s_died "$name"
         done
         now_ms now
+        if ((now - turned >= turn_every_ms)); then
+            turned=$now
+            s_turn_logs
+        fi
         for name in "${!restart_ms[@]}"; do
             ((now < restart_ms[$name])) || s_start_again "$name"
         done

@@ -99,7 +99,7 @@ describe('secrets', () => {
   });
 
   test('a password on the command line is not there for long', async () => {
-    const child = spawn(path.join(BIN, 'parley-store'), ['--database-url', 'postgresql://parley:ARGVMARKpassword@127.0.0.1:1/x', '--keys', path.join(system.keys, 'store'), '--bus', `ipc://${system.dir}/argv.ipc`, '--events', `ipc://${system.dir}/argv-events.ipc`, '--admin', '127.0.0.1:0']);
+    const child = spawn(path.join(BIN, 'parley-store'), ['--database-url', 'postgresql://parley:ARGVMARKfirst@127.0.0.1:1/x', '--database-url=postgresql://parley:ARGVMARKsecond@127.0.0.1:1/x', '--database-url', 'postgresql://parley:ARGVMARKpassword@127.0.0.1:1/x', '--keys', path.join(system.keys, 'store'), '--bus', `ipc://${system.dir}/argv.ipc`, '--events', `ipc://${system.dir}/argv-events.ipc`, '--admin', '127.0.0.1:0']);
     let log = '';
     child.stderr.setEncoding('utf8').on('data', (chunk) => (log += chunk));
     const exited = new Promise((resolve) => child.once('exit', resolve));

@@ -21,6 +21,30 @@ async function createSoon(system, token, body, id) {
   return until(`"${body}" to be written`, () => create(system.url, token, body, { id }), { timeoutMs: 20_000, everyMs: 100 });
 }
 
+// The supervisor alone, with a process that writes without end.
+it('a log does not grow for ever while its process lives', async () => {
+  const folder = dataFolder();
+  const script = `set -euo pipefail; cd "$1"; source "$2/say.sh"; source "$2/processes.sh"; run=$1 log=$1 turn_every_ms=50
+    command_chatty() { become bash -c 'for ((i = 0; ; i++)); do echo "line $i"; done'; }
+    trap 'stop_kind chatty' EXIT; trap 'stop_asked=yes' TERM; launch chatty-1; supervise`;
+  const child = spawn('bash', ['-c', script, 'supervisor', folder, new URL('../../../deploy/lib', import.meta.url).pathname], { env: { ...process.env, PARLEY_LOG_BYTES: '20000' }, stdio: 'inherit' });
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  const file = path.join(folder, 'chatty-1.log');
+  try {
+    const pid = await until('the process to be there', () => fs.existsSync(path.join(folder, 'chatty-1.pid')) && fs.readFileSync(path.join(folder, 'chatty-1.pid'), 'utf8'));
+    const last = () => Number(/line (\d+)\n(?!.*\n)/.exec(fs.readFileSync(`${file}.1`, 'utf8'))?.[1] ?? 0);
+    const first = await until('the log to be turned', () => fs.existsSync(`${file}.1`) && last());
+    await until('it to be turned again', () => last() > first);
+    const now = fs.readFileSync(file, 'latin1');
+    assert.ok(!now.includes('\0'), 'the process appends');
+    assert.equal(fs.readFileSync(path.join(folder, 'chatty-1.pid'), 'utf8'), pid, 'the same process writes on');
+  } finally {
+    child.kill('SIGTERM');
+    await exited;
+    fs.rmSync(folder, { recursive: true });
+  }
+});
+
 describe('deploy/run, one of each', () => {
   const folder = dataFolder();
   let settings;

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the store wants of PostgreSQL: few rights, and no alarm when it is restarted on purpose."""
-import json, tempfile, threading, time, unittest
-from bus import Gateway, Store, share_postgres
+import json, signal, subprocess, tempfile, threading, time, unittest
+from bus import Failure, Gateway, Store, share_postgres
 
 setUpModule, tearDownModule = share_postgres(globals())
 
@@ -44,6 +44,34 @@ class Heads(unittest.TestCase):
 
 
 class Stop(unittest.TestCase):
+    def test_a_second_sigterm_does_not_wait(self):
+        """A message waits for its room's lock, and the first SIGTERM for the message."""
+        url = postgres.database()
+        store = Store(url, tempfile.mkdtemp(dir=scratch)).start()
+        gateway = Gateway(store)
+        gateway.create("hello")
+        holder = subprocess.Popen(["psql", "-XAtq", "-d", url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            holder.stdin.write("BEGIN; SELECT 'held' FROM rooms FOR UPDATE;\n")
+            holder.stdin.flush()
+            self.assertEqual(holder.stdout.readline().strip(), "held")
+            call = gateway.post("Mutation.createMessage", {"body": "x"}, timeout_s=20)
+            while store.metrics()["parley_store_calls_in_flight"] < 1:
+                time.sleep(0.01)
+            began = time.time()
+            for count in (1, 2):
+                store.process.send_signal(signal.SIGTERM)
+                while count == 1 and "shutting down" not in store.log():
+                    time.sleep(0.01)
+            self.assertEqual(store.process.wait(10), 0, store.log())
+            self.assertLess(time.time() - began, 2)
+            with self.assertRaises(Failure) as caught:
+                gateway.wait(call)
+            self.assertEqual((caught.exception.code, caught.exception.extensions["outcome"]), ("UNAVAILABLE", "unknown"))
+        finally:
+            holder.communicate("ROLLBACK;\n")
+        gateway.close()
+
     def away(self, store):
         lines = [json.loads(line) for line in store.log().splitlines() if line.startswith("{")]
         return [(line["level"], line["reason"]) for line in lines if line["message"] == "database away"]
