@@ -86,6 +86,36 @@ describe('Kubernetes', () => {
     for (const kind of Object.keys(versions)) assert.ok(of(kind).length > 0, kind);
   });
 
+  // The schemas say what is required and of which type, and let pass what they do not know: that is what they never look at.
+  const unseen = (value, where, found) => {
+    if (value === null || typeof value !== 'object') return value;
+    const left = new Set(Object.keys(value));
+    found.push(() => [...left].map((key) => `${where}.${key}`));
+    const below = Object.fromEntries(Object.entries(value).map(([key, item]) => [key, unseen(item, `${where}.${key}`, found)]));
+    return new Proxy(Array.isArray(value) ? Object.values(below) : below, { get: (target, key) => (left.delete(key), target[key]) });
+  };
+
+  async function objections(object) {
+    const group = { v1: 'CoreV1', 'apps/v1': 'AppsV1', 'policy/v1': 'PolicyV1', 'autoscaling/v2': 'AutoscalingV2', 'networking.k8s.io/v1': 'NetworkingV1' }[object.apiVersion];
+    const { validate } = await import(`kubernetes-models/_schemas/IoK8sApi${group}${object.kind}`);
+    const found = [];
+    if (!validate(unseen(object, object.kind, found))) return validate.errors.map(({ instancePath, keyword, params }) => `${instancePath}: ${keyword} ${JSON.stringify(params)}`);
+    return found.flatMap((left) => left());
+  }
+
+  test('each object is as Kubernetes has it, and without fields that it does not have', async () => {
+    for (const object of objects) assert.deepEqual(await objections(object), [], `${object.kind} ${object.metadata.name}`);
+    const [deployment] = of('Deployment');
+    const changed = async (change) => {
+      const copy = structuredClone(deployment);
+      change(copy.spec, copy.spec.template.spec.containers[0]);
+      return (await objections(copy)).join();
+    };
+    assert.match(await changed((spec) => delete spec.selector), /spec: required .*selector/);
+    assert.match(await changed((_, container) => (container.ports[0].containerPort = '80')), /containerPort: type .*integer/);
+    assert.equal(await changed((_, container) => (container.readinessProb = {})), 'Deployment.spec.template.spec.containers.0.readinessProb');
+  });
+
   for (const { metadata, spec } of of('Deployment'))
     test(`${metadata.name}: sandboxed, probed, and its names are right`, () => {
       const { template } = spec;
