@@ -62,7 +62,7 @@ s_turn_logs() {
         else
             rm -f -- "$log/$file.1"
         fi
-    done < <(cd -- "$log" && stat -c '%s %n' -- "${names[@]/%/.log}" 2>/dev/null || true)
+    done < <(cd -- "$log" || exit; stat -c '%s %n' -- "${names[@]/%/.log}" 2>/dev/null || true)
 }
 
 # supervise: keeps every launched process running, and its log bounded; only a stop ends it.
