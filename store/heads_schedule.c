@@ -2,8 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include <utlist.h>
+
+#include "common/table.h"
 
 enum { STAGES = 4 };
 static const int64_t s_delay_us[STAGES] = {100000, 500000, 2000000, 10000000};

@@ -3,9 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "common/cursor.h"
+#include "common/table.h"
 
 typedef struct entry {
     UT_hash_handle hh; /* the longest noted first */

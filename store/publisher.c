@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "common/bus_monitor.h"
 #include "common/bus_record.h"
@@ -12,6 +11,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "common/table.h"
 #include "store/fault.h"
 #include "store/heads_schedule.h"
 #include "store/message.h"

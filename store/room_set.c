@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
+
+#include "common/table.h"
 
 typedef struct entry {
     UT_hash_handle hh;

@@ -3,10 +3,10 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 #include <utlist.h>
 
 #include "common/cursor.h"
+#include "common/table.h"
 
 struct tail {
     UT_hash_handle hh;

@@ -6,11 +6,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <uthash.h>
 
 #include "common/buffer.h"
 #include "common/bus_record.h"
 #include "common/list.h"
+#include "common/table.h"
 #include "gateway/bus/services.h"
 
 struct service;

@@ -3,10 +3,9 @@
 #ifndef PARLEY_GATEWAY_BUS_SERVICES_INTERNAL_H
 #define PARLEY_GATEWAY_BUS_SERVICES_INTERNAL_H
 
-#include <uthash.h>
-
 #include "common/cursor.h"
 #include "common/metrics.h"
+#include "common/table.h"
 #include "gateway/bus/call.h"
 #include "gateway/bus/instance.h"
 #include "gateway/bus/resolver.h"

@@ -13,11 +13,10 @@
 #ifndef PARLEY_GATEWAY_FEED_FEED_INTERNAL_H
 #define PARLEY_GATEWAY_FEED_FEED_INTERNAL_H
 
-#include <uthash.h>
-
 #include "common/cursor.h"
 #include "common/list.h"
 #include "common/metrics.h"
+#include "common/table.h"
 #include "gateway/feed/alarms.h"
 #include "gateway/feed/event.h"
 #include "gateway/feed/feed.h"
