@@ -6,6 +6,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "common/clock.h"
 #include "common/metrics.h"
 #include "store/arguments.h"
 #include "store/message.h"
@@ -19,6 +20,7 @@ enum {
     REPLAYS_MAX = 16,               /* of one statement */
     REPLAYS_ARRAY_MAX = REPLAYS_MAX * (ROOM_BYTES_MAX + 16) + 64,
     ROOMS_ARRAY_MAX = BUS_HEADS_MAX * (ROOM_BYTES_MAX + 8) + 64,
+    DEADLINE_MARGIN_MS = 150, /* for the answer's way back */
 };
 
 typedef struct task task_t;
@@ -28,7 +30,7 @@ struct log_reader {
     database_t *database;
     early_calls_t *early;
     task_t *replays; /* of this turn, `after` a seq */
-    bool ask_deferred;
+    bool ask_deferred, stopped;
     metric_t *metric_replays, *metric_replayed, *metric_heads;
 };
 
@@ -131,6 +133,19 @@ static void s_on_replay(void *arg, const pg_outcome_t *outcome)
     s_end(task);
 }
 
+static void s_ask_soon(log_reader_t *self, task_t *task);
+
+/* The database is away, and the time of one of the list is over: those that have time wait on. */
+static bool s_waits_on(task_t *task, const pg_outcome_t *outcome)
+{
+    log_reader_t *self = task->reader;
+    if (outcome->code != ERR_UNAVAILABLE || self->stopped ||
+        task->read.call->deadline_ms <= clock_unix_ms() + 2 * DEADLINE_MARGIN_MS)
+        return false;
+    s_ask_soon(self, task);
+    return true;
+}
+
 /* Each of the list has one row at least, in the list's order. */
 static void s_on_replays(void *arg, const pg_outcome_t *outcome)
 {
@@ -145,6 +160,9 @@ static void s_on_replays(void *arg, const pg_outcome_t *outcome)
         while (rows && row < PQntuples(rows) && pg_bigint(rows, row, REPLAY_PLACE) == place)
             row++;
         assert(!rows || row > begin);
+        DL_DELETE(list, task);
+        if (s_waits_on(task, outcome))
+            continue;
         if (!read_task_failed(&task->read, outcome))
             s_print_replay(task, rows, begin, row);
         s_end(task);
@@ -408,6 +426,11 @@ log_reader_t *log_reader_new(loop_t *loop, database_t *database, early_calls_t *
         metrics_counter("parley_store_replayed_events_total", "events sent in REPLAYs", NULL);
     self->metric_heads = metrics_counter("parley_store_heads_total", "HEADS read", NULL);
     return self;
+}
+
+void log_reader_stop(log_reader_t *self)
+{
+    self->stopped = true;
 }
 
 void log_reader_destroy(log_reader_t **self_p)

@@ -12,6 +12,8 @@ typedef struct log_reader log_reader_t;
 
 /* Borrows all. */
 log_reader_t *log_reader_new(loop_t *loop, database_t *database, early_calls_t *early);
+/* From now on nothing waits for a database that is away. Before the database goes. */
+void log_reader_stop(log_reader_t *self);
 /* After the database. */
 void log_reader_destroy(log_reader_t **self_p);
 

@@ -416,6 +416,7 @@ static void s_end(store_t *self)
         writer_stop(self->writer);
         room_changes_stop(self->room_changes);
         early_calls_stop(self->early);
+        log_reader_stop(self->log_reader);
         tail_reader_stop(self->tails);
         starts_stop(self->starts);
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What the store wants of PostgreSQL: few rights, and no alarm when it is restarted on purpose."""
 import json, signal, subprocess, tempfile, threading, time, unittest
-from bus import Failure, Gateway, Store, share_postgres
+from bus import REPLAY, Failure, Gateway, Store, record, share_postgres, uuid7
 
 setUpModule, tearDownModule = share_postgres(globals())
 
@@ -39,6 +39,28 @@ class Heads(unittest.TestCase):
             time.sleep(0.02)
         postgres.sql("ALTER TABLE gone RENAME TO rooms", url)
         self.assertEqual(gateway.event_of_kind("head", 5)["seq"], 1)
+        gateway.close()
+        self.assertEqual(store.stop(), 0)
+
+
+class Deadlines(unittest.TestCase):
+    def test_replays_of_one_statement_have_their_own(self):
+        """They go out together; the database comes back when the time of one is over."""
+        store = Store(postgres.database(), tempfile.mkdtemp(dir=scratch)).start()
+        gateway = Gateway(store)
+        gateway.create("hello", "room")
+        postgres.stop("fast")
+        ids, now_ms = [uuid7() for _ in range(3)], int(time.time() * 1000)
+        gateway.send(*(record(REPLAY, {"stream": "room/room", "after": 0, "limit": 9}, id, deadline_ms=now_ms + after_ms)
+                       for id, after_ms in zip(ids, (20000, 1000, 20000))))
+        try:
+            with self.assertRaises(Failure) as caught:
+                gateway.wait(ids[1])
+            self.assertEqual((caught.exception.code, caught.exception.extensions["outcome"]), ("UNAVAILABLE", "none"))
+        finally:
+            postgres.start()
+        for id in (ids[0], ids[2]):
+            self.assertEqual(gateway.wait(id, 15)["head"], 1)
         gateway.close()
         self.assertEqual(store.stop(), 0)
 
