@@ -243,10 +243,14 @@ test('UpdateUserAttributes, and the address verified again', async () => {
   await refused('NotAuthorizedException', update(['sub', 'x']));
 });
 
-test('DeleteUser frees the name', async () => {
+test('DeleteUser frees the name, and leaves no room without an owner', async () => {
   const name = await confirmed();
   const { AccessToken, RefreshToken } = await signInBySrp(url, name);
+  const heir = await signUpGraphql(url);
+  const { createRoom } = await data(url, { query: 'mutation { createRoom(title: "ours") { room } }', token: AccessToken });
+  await data(url, { query: 'mutation ($room: String!, $handle: String!) { inviteToRoom(room: $room, handle: $handle) { role } }', variables: { ...createRoom, handle: heir.handle }, token: AccessToken });
   await call(url, 'DeleteUser', { AccessToken });
+  assert.deepEqual((await data(url, { query: '{ myRooms { room role } }', token: heir.token })).myRooms, [{ ...createRoom, role: 'OWNER' }]);
   await refused('UserNotFoundException', ask(url, 'GetUser', { AccessToken }));
   await refused('NotAuthorizedException', initiate('REFRESH_TOKEN_AUTH', { REFRESH_TOKEN: RefreshToken }));
   await assert.rejects(signInBySrp(url, name), { type: 'NotAuthorizedException' });

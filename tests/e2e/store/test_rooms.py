@@ -221,7 +221,8 @@ class Doors(WithRooms):
         test_store.postgres.sql(f"DELETE FROM accounts WHERE id = '{who['sub']}'", self.url)
 
     def disable(self, who):
-        test_store.postgres.sql(f"UPDATE accounts SET disabled_at = now() WHERE id = '{who['sub']}'", self.url)
+        done = self.store.command("user", "disable", who["handle"])
+        self.assertEqual(done.returncode, 0, done.stderr)
 
     def test_a_deleted_account_leaves_its_rooms(self):
         """The only owner's: who moderates longest becomes owner first; gateways are told, and the name is free."""
@@ -461,7 +462,10 @@ class Traces(WithRooms):
                 for _ in range(6):  # until plans are kept and their blocks are in memory
                     for name in (room, self.name()):
                         self.plans(eve, field, name, args)
-                there, nowhere = self.plans(eve, field, room, args), self.plans(eve, field, self.name(), args)
+                for _ in range(3):  # new statistics may come between the two
+                    there, nowhere = self.plans(eve, field, room, args), self.plans(eve, field, self.name(), args)
+                    if there == nowhere:
+                        break
                 self.assertGreater(len(there), 0)
                 self.maxDiff = None
                 self.assertEqual(there, nowhere)
