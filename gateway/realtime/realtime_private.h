@@ -43,5 +43,7 @@ struct realtime {
 void realtime_mark(realtime_t *self, conn_t *conn);
 /* The connection has ended: counts it, and frees it at the end of this turn. */
 void realtime_forget(realtime_t *self, conn_t *conn, const char *reason);
+/* Has the credential ended, and the grace after it? */
+bool session_has_expired(const identity_t *identity);
 
 #endif
