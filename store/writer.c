@@ -18,6 +18,7 @@ enum {
     QUEUE_MAX = 10000,
     QUEUE_BYTES_MAX = 64 * 1024 * 1024,
     BATCH_BYTES_MAX = 8 * 1024 * 1024,
+    BATCH_UNDIVIDED = 32,     /* what waits is divided only beyond so many messages */
     DEADLINE_MARGIN_MS = 150, /* for the answer's way back */
     TICK_MS = 50,
     PAUSE_MS = 100, /* before the next attempt after a failure that is likely to come again */
@@ -56,6 +57,7 @@ struct writer {
     commit_t *sent;  /* the one under way, or NULL */
     commit_t *done;  /* the one before, whose answers wait for the end of the turn, or NULL */
     int batch_limit; /* smaller than BATCH_MAX while a bad row is looked for */
+    int last_count;  /* messages of the batch before */
     bool kick_deferred, stopped;
     loop_timer_t *tick, *pause;
     buffer_t payload;
@@ -389,13 +391,25 @@ static void s_on_careful(void *arg, const pg_outcome_t *outcome)
 
 /* ---- batches ---- */
 
-/* Moves up to batch_limit posts of one kind (all careful, or none) from the queue into the batch,
+/* Clients that wait for their answers send again when they have them, all at once. Half of them are
+ * to be answered while the other half is written: else the database would have nothing to do while
+ * they are, and they nothing while it works. So no batch takes more than half of those that are
+ * there and those that the batch before has answered. */
+static int s_share(const writer_t *self)
+{
+    size_t half = (self->queue_count + (size_t)self->last_count + 1) / 2;
+    size_t share = half < BATCH_UNDIVIDED ? BATCH_UNDIVIDED : half;
+    return share < (size_t)self->batch_limit ? (int)share : self->batch_limit;
+}
+
+/* Moves up to s_share posts of one kind (all careful, or none) from the queue into the batch,
  * past those of the other kind: messages of a private room are all careful, and those of an open
  * one are only at the queue's head, so no message overtakes another one of its room. */
 static void s_fill(writer_t *self, commit_t *commit, bool *careful, int64_t *deadline_ms)
 {
     batch_t *batch = &commit->batch;
     size_t bytes = 0;
+    int limit = s_share(self);
     int64_t now_ms = clock_unix_ms();
     batch->count = 0;
     *deadline_ms = 0;
@@ -409,7 +423,7 @@ static void s_fill(writer_t *self, commit_t *commit, bool *careful, int64_t *dea
         }
         if (batch->count == 0)
             *careful = post->careful;
-        if (batch->count == self->batch_limit || bytes + post->bytes > BATCH_BYTES_MAX)
+        if (batch->count == limit || bytes + post->bytes > BATCH_BYTES_MAX)
             break;
         if (post->careful != *careful)
             continue;
@@ -423,6 +437,7 @@ static void s_fill(writer_t *self, commit_t *commit, bool *careful, int64_t *dea
         if (post->call->deadline_ms > *deadline_ms)
             *deadline_ms = post->call->deadline_ms;
     }
+    self->last_count = batch->count;
 }
 
 static void s_kick(void *arg)

@@ -186,6 +186,21 @@ class Messages(WithStore):
         self.assertEqual([m["body"] for m in self.gateway.page(room=room)], [f"old {i}" for i in range(5)] + ["new 0", "new 1"])
         self.assert_dense(self.url, room, 7)
 
+    def test_many_that_come_at_once_go_in_two_halves(self):
+        # those of a batch were made at the same moment
+        batches = "SELECT string_agg(n::text, ' ' ORDER BY at) FROM (SELECT created_at at, count(*) n FROM messages WHERE room='%s' GROUP BY 1) b"
+        for count, halves in ((20, [20]), (200, [100, 100]), (300, [150, 150])):
+            room, ids = self.room(), [uuid7() for _ in range(count)]
+            self.gateway.create("one", self.room())
+            self.gateway.send(*(record(CALL, {"field": "Mutation.createMessage", "identity": ALICE, "args": {"body": "x", "room": room}}, id) for id in ids))
+            for id in ids:
+                self.gateway.wait(id)
+            found = [int(n) for n in postgres.sql(batches % room, self.url).split()]
+            self.assertEqual(len(found), len(halves), found)
+            for n, half in zip(found, halves):
+                self.assertAlmostEqual(n, half, delta=1)
+            self.assert_dense(self.url, room, count)
+
     def test_rules(self):
         create, page = self.gateway.create, self.gateway.page
         for body in ("", "x" * 65537, "é" * 32769, "a\0b"):
