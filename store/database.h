@@ -26,8 +26,8 @@ typedef struct {
     /* The writer's connection came up (after on_ready of its epoch). */
     void (*on_writer_up)(void *arg);
     void (*on_accounts_up)(void *arg);
-    /* Somebody changed a table that others follow (migration 006), or a stream grew by what no store
-     * publishes (migration 007): what is the name of that. What happened while the accounts'
+    /* Somebody changed a table that others follow (migration 006), or a stream grew by what no
+     * store publishes (migration 007): what is the name of that. What happened while the accounts'
      * connection was away is not told. */
     void (*on_change)(void *arg, const char *what);
     /* The schema was refused (it is newer than this program): one line for people. */
