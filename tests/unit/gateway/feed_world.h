@@ -97,4 +97,12 @@ void world_tell_change(void);
 gql_execution_t *world_execution(const char *types);
 size_t world_executions(void);
 
+/* ---- for the parts of the world: feed_world*.c ---- */
+
+void world_open_loop(void);
+/* Nothing of it is in use. */
+bool world_loop_is_empty(void);
+/* Calls that nobody answers end 50 ms before their deadline. */
+void world_end_calls(void);
+
 #endif
