@@ -28,6 +28,7 @@ typedef struct {
     char last_stream[256], last_payload[256];
     bool refuses;
     size_t asked;
+    size_t expected_a, expected_b; /* calls: see s_expect_calls */
 } fixture_t;
 
 typedef struct {
@@ -171,6 +172,22 @@ static bool s_has_two_up(void *arg)
 {
     fixture_t *self = arg;
     return self->ups - self->downs == 2;
+}
+
+static bool s_has_calls(void *arg)
+{
+    fixture_t *self = arg;
+    return self->a.calls >= self->expected_a && self->b.calls >= self->expected_b;
+}
+
+/* So many calls come to each, and no more. */
+static void s_expect_calls(fixture_t *self, size_t a, size_t b)
+{
+    self->expected_a = a;
+    self->expected_b = b;
+    turn_until(self->loop, s_has_calls, self, 2000);
+    assert_int_equal(self->a.calls, a);
+    assert_int_equal(self->b.calls, b);
 }
 
 static bool s_has_none_up(void *arg)
@@ -366,8 +383,7 @@ static void s_test_restart(void **state)
     s_call(self, "Mutation.put", 5000, &mutation);
     s_call(self, "Mutation.again", 5000, &again);
     s_call(self, "Query.get", 5000, &query);
-    turn_for(self->loop, 50);
-    assert_int_equal(self->a.calls, 3);
+    s_expect_calls(self, 3, 0);
     bus_id_t id = self->a.last_id;
     fake_service_close(&self->a);
     assert_true(turn_until(self->loop, s_is_answered, &mutation, 1000));
@@ -402,9 +418,7 @@ static void s_test_sister(void **state)
     self->a.is_silent = true;
     for (int i = 0; i < 10; i++)
         s_call(self, "Query.get", 5000, &results[i]);
-    turn_for(self->loop, 50);
-    assert_int_equal(self->a.calls, 5); /* fewest in flight */
-    assert_int_equal(self->b.calls, 5);
+    s_expect_calls(self, 5, 5); /* fewest in flight */
     bus_id_t id = self->a.last_id;
     fake_service_close(&self->a);
     for (int i = 0; i < 10; i++) {
@@ -464,6 +478,12 @@ static void s_fail_in_time(fake_service_t *self, const bus_record_t *record, buf
                            "\"outcome\":\"none\"");
 }
 
+static bool s_is_one_answered(void *arg)
+{
+    result_t *results = arg;
+    return results[0].is_answered || results[1].is_answered;
+}
+
 /* What a sister refuses for certain may have been done by the instance that was lost. */
 static void s_test_doubt(void **state)
 {
@@ -477,8 +497,8 @@ static void s_test_doubt(void **state)
     self->b.on_call = s_fail_in_time;
     for (int i = 0; i < 2; i++)
         s_call(self, "Mutation.again", 5000, &results[i]);
-    turn_for(self->loop, 50);
-    assert_int_equal(self->a.calls, 1);
+    s_expect_calls(self, 1, 1);
+    assert_true(turn_until(self->loop, s_is_one_answered, results, 1000));
     const result_t *sure = results[0].is_answered ? &results[0] : &results[1];
     result_t *doubtful = results[0].is_answered ? &results[1] : &results[0];
     assert_true(sure->is_answered && !doubtful->is_answered);
@@ -504,13 +524,19 @@ static void s_test_manifest_refused(void **state)
     assert_true(turn_until(self->loop, s_has_one_up, self, 3000));
 }
 
+static bool s_is_asked(void *arg)
+{
+    return ((fixture_t *)arg)->asked > 0;
+}
+
 static void s_test_collision(void **state)
 {
     fixture_t *self = *state;
     self->refuses = true;
     s_open_a(self);
     s_start(self, false);
-    turn_for(self->loop, 300);
+    assert_true(turn_until(self->loop, s_is_asked, self, 2000));
+    turn_for(self->loop, 100);
     assert_int_equal(self->asked, 1);
     assert_int_equal(self->ups, 0);
     assert_int_equal(services_count(self->services), 0);
@@ -521,6 +547,12 @@ static void s_test_collision(void **state)
 }
 
 /* While two versions run, the newest wins and a call goes to who serves its field. */
+static bool s_is_old_manifest(void *arg)
+{
+    fixture_t *self = arg;
+    return !strcmp(services_manifest(self->services, 0)->sdl, SDL);
+}
+
 static void s_test_versions(void **state)
 {
     fixture_t *self = *state;
@@ -548,8 +580,12 @@ static void s_test_versions(void **state)
     assert_int_equal(self->a.calls, 2);
     /* The new version is withdrawn: the old one takes over. */
     fake_service_close(&self->b);
-    turn_for(self->loop, 4500);
-    assert_string_equal(services_manifest(self->services, 0)->sdl, SDL);
+    assert_true(turn_until(self->loop, s_is_old_manifest, self, 6000));
+}
+
+static bool s_is_changed(void *arg)
+{
+    return ((fixture_t *)arg)->changes > 0;
 }
 
 static void s_test_not_ready(void **state)
@@ -559,7 +595,8 @@ static void s_test_not_ready(void **state)
     self->a.is_ready = false;
     s_open_a(self);
     s_start(self, false);
-    turn_for(self->loop, 300);
+    assert_true(turn_until(self->loop, s_is_changed, self, 2000));
+    turn_for(self->loop, 100);
     assert_int_equal(self->ups, 0);
     assert_int_equal(self->changes, 1); /* the schema is known */
     assert_false(services_are_ready(self->services, reason, sizeof reason));
@@ -648,6 +685,12 @@ static void s_test_events_restart(void **state)
     assert_true(turn_until(self->loop, s_has_one_up, self, 3000));
 }
 
+/* What is published before the subscription is there is lost. */
+static bool s_is_subscribed(void *arg)
+{
+    return !strcmp(((fixture_t *)arg)->a.last_topic, "room/a");
+}
+
 static void s_test_malformed_events(void **state)
 {
     fixture_t *self = *state;
@@ -655,7 +698,7 @@ static void s_test_malformed_events(void **state)
     s_start(self, false);
     services_subscribe(self->services, "store", "room/a");
     assert_true(turn_until(self->loop, s_has_one_up, self, 2000));
-    turn_for(self->loop, 50);
+    assert_true(turn_until(self->loop, s_is_subscribed, self, 2000));
     static const char *const bad[] = {
         "",
         "{",
@@ -689,7 +732,7 @@ static void s_test_malformed_answers(void **state)
     s_start(self, false);
     assert_true(turn_until(self->loop, s_has_one_up, self, 2000));
     s_call(self, "Query.get", 2000, &result);
-    turn_for(self->loop, 50);
+    s_expect_calls(self, 1, 0);
     fake_service_send(&self->a, "", 0);
     fake_service_send(&self->a, "PRL", 3);
     buffer_t out = BUFFER_INIT(4096);

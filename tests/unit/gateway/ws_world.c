@@ -92,6 +92,7 @@ void ws_world_sleep(ws_world_t *self, unsigned seconds)
         uv_run(loop_uv(self->loop), UV_RUN_NOWAIT);
         usleep(5000);
     }
+    ws_world_pump(self); /* what was due at the end, should this process not have run for long */
 }
 
 /* Stays open until the process ends: a listener for each pair would run out of ports while those
