@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import fs from 'node:fs';
 import path from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { BIN, freePort } from '../harness/system.mjs';
 
@@ -12,8 +12,11 @@ const FOLDER = fileURLToPath(new URL('.', import.meta.url));
 const TAIL = 6000;
 const SLOW_S = 5;
 const TIMEOUT = { timeout: 280_000 };
+const AT_A_TIME = 2;
 
-const files = fs.readdirSync(FOLDER).filter((name) => /^test_.*\.py$/.test(name)).sort();
+// The largest first: it takes longest.
+const sizeOf = (name) => fs.statSync(path.join(FOLDER, name)).size;
+const files = fs.readdirSync(FOLDER).filter((name) => /^test_.*\.py$/.test(name)).sort((a, b) => sizeOf(b) - sizeOf(a));
 
 // Runs a file; gives { status, results, output }, where results are the lines of run_file.py and output is the rest.
 async function run(file, signal) {
@@ -47,13 +50,16 @@ async function run(file, signal) {
 
 test('there are Python tests', () => assert.ok(files.length > 0));
 
-for (const file of files)
-  test(file, TIMEOUT, async (t) => {
-    const { status, results, output } = await run(file, t.signal);
-    for (const { test: name, failure } of results)
-      await t.test(name, () => assert.equal(failure, null, `${failure?.slice(-TAIL)}\n${output.slice(-TAIL)}`));
-    const slow = results.filter(({ seconds }) => seconds > SLOW_S).map(({ test: name, seconds }) => `${name} ${seconds} s`);
-    t.diagnostic(`${results.length} tests; slow: ${slow.join(', ') || 'none'}`);
-    assert.equal(status, 0, `${file} ended with ${status}\n${output.slice(-TAIL)}`);
-    assert.ok(results.length > 0, `${file} has no tests\n${output.slice(-TAIL)}`);
-  });
+// They mostly wait, and each has its own database.
+describe('the store without a gateway', { concurrency: AT_A_TIME }, () => {
+  for (const file of files)
+    test(file, TIMEOUT, async (t) => {
+      const { status, results, output } = await run(file, t.signal);
+      for (const { test: name, failure } of results)
+        await t.test(name, () => assert.equal(failure, null, `${failure?.slice(-TAIL)}\n${output.slice(-TAIL)}`));
+      const slow = results.filter(({ seconds }) => seconds > SLOW_S).map(({ test: name, seconds }) => `${name} ${seconds} s`);
+      t.diagnostic(`${results.length} tests; slow: ${slow.join(', ') || 'none'}`);
+      assert.equal(status, 0, `${file} ended with ${status}\n${output.slice(-TAIL)}`);
+      assert.ok(results.length > 0, `${file} has no tests\n${output.slice(-TAIL)}`);
+    });
+});
