@@ -583,6 +583,17 @@ static void s_give(pg_link_t *self, pg_request_t *request)
         s_pump_soon(self);
 }
 
+static pg_request_t *
+s_request(const pg_step_t *steps, int count, int64_t deadline_ms, pg_done_fn fn, void *arg)
+{
+    assert(count > 0 && count <= PG_LINK_STEPS_MAX);
+    pg_request_t *request = pg_request_new(steps, count);
+    request->fn = fn;
+    request->arg = arg;
+    request->deadline_ms = deadline_ms;
+    return request;
+}
+
 void pg_link_run(pg_link_t *self,
                  const pg_step_t *steps,
                  int count,
@@ -590,12 +601,7 @@ void pg_link_run(pg_link_t *self,
                  pg_done_fn fn,
                  void *arg)
 {
-    assert(count > 0 && count <= PG_LINK_STEPS_MAX);
-    pg_request_t *request = pg_request_new(steps, count);
-    request->fn = fn;
-    request->arg = arg;
-    request->deadline_ms = deadline_ms;
-    s_give(self, request);
+    s_give(self, s_request(steps, count, deadline_ms, fn, arg));
 }
 
 void pg_link_read(pg_link_t *self,
@@ -616,11 +622,7 @@ void pg_link_read_steps(pg_link_t *self,
                         pg_done_fn fn,
                         void *arg)
 {
-    assert(count > 0 && count <= PG_LINK_STEPS_MAX);
-    pg_request_t *request = pg_request_new(steps, count);
-    request->fn = fn;
-    request->arg = arg;
-    request->deadline_ms = deadline_ms;
+    pg_request_t *request = s_request(steps, count, deadline_ms, fn, arg);
     request->repeatable = true;
     s_give(self, request);
 }
