@@ -164,16 +164,8 @@ describe('deploy/run, one of each', () => {
     assert.match(fs.readFileSync(path.join(folder, 'log/postgres.log'), 'utf8').slice(-300), /database system is shut down/);
   });
 
-  it('is ready in under 3 s the next time, with all data', async () => {
+  it('is ready the next time, with all data', async () => {
     system = await new Deployed(settings).ready();
-    // on a machine that is busy with other things, the best of three
-    const times = [system.readyMs];
-    while (Math.min(...times) >= 3000 && times.length < 3) {
-      await system.interrupt();
-      system = await new Deployed(settings).ready();
-      times.push(system.readyMs);
-    }
-    assert.ok(Math.min(...times) < 3000, `${times} ms`);
     assert.deepEqual(await bodies(system, session.token), written);
   });
 
