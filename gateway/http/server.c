@@ -15,6 +15,7 @@
 #include "common/mhd_loop.h"
 #include "common/net.h"
 #include "common/sanitized.h"
+#include "gateway/http/acceptor.h"
 #include "gateway/http/exchange.h"
 #include "gateway/http/graphql_error.h"
 #include "gateway/http/peers.h"
@@ -41,6 +42,7 @@ struct http_server {
     http_options_t options;
     struct MHD_Daemon *daemon;
     mhd_loop_t *mhd;
+    acceptor_t *acceptor;
     loop_timer_t *sweep;
     peers_t peers;
     list_t exchanges; /* exchange_t, oldest first */
@@ -366,15 +368,16 @@ static void s_on_sweep(void *arg)
 
 /* ---- the server ---- */
 
-static struct MHD_Daemon *s_start(http_server_t *self, int fd)
+static struct MHD_Daemon *s_start(http_server_t *self)
 {
     const http_options_t *options = &self->options;
-    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_UPGRADE | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO;
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_UPGRADE |
+                     MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO;
     unsigned limit = (unsigned)(options->max_connections + 16); /* ours comes first */
     return MHD_start_daemon(
-        flags, 0, s_on_accept, self, s_on_access, self, MHD_OPTION_LISTEN_SOCKET, fd,
-        MHD_OPTION_URI_LOG_CALLBACK, s_on_request_line, self, MHD_OPTION_NOTIFY_COMPLETED,
-        s_on_completed, self, MHD_OPTION_NOTIFY_CONNECTION, peers_on_connection, &self->peers,
+        flags, 0, s_on_accept, self, s_on_access, self, MHD_OPTION_URI_LOG_CALLBACK,
+        s_on_request_line, self, MHD_OPTION_NOTIFY_COMPLETED, s_on_completed, self,
+        MHD_OPTION_NOTIFY_CONNECTION, peers_on_connection, &self->peers,
         MHD_OPTION_CONNECTION_LIMIT, limit, MHD_OPTION_CONNECTION_TIMEOUT, options->idle_timeout_s,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
         MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
@@ -402,7 +405,7 @@ http_server_t *http_server_new(const http_options_t *options, err_t *err)
     }
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* what it accepts inherits that */
-    self->daemon = s_start(self, fd);
+    self->daemon = s_start(self);
     if (!self->daemon) {
         err_set_errno(err, errno, "starting the HTTP server");
         close(fd);
@@ -410,6 +413,7 @@ http_server_t *http_server_new(const http_options_t *options, err_t *err)
         return NULL;
     }
     self->mhd = mhd_loop_new(options->loop, self->daemon);
+    self->acceptor = acceptor_new(options->loop, fd, self->daemon, self->mhd);
     self->sweep = loop_timer_new(options->loop, s_on_sweep, self);
     loop_timer_start(self->sweep, SWEEP_MS, SWEEP_MS);
     return self;
@@ -417,14 +421,7 @@ http_server_t *http_server_new(const http_options_t *options, err_t *err)
 
 unsigned http_server_port(const http_server_t *self)
 {
-    const union MHD_DaemonInfo *info = MHD_get_daemon_info(self->daemon, MHD_DAEMON_INFO_LISTEN_FD);
-    struct sockaddr_storage address = {0};
-    socklen_t size = sizeof address;
-    if (!info || getsockname(info->listen_fd, (struct sockaddr *)(void *)&address, &size) != 0)
-        return 0;
-    if (address.ss_family == AF_INET6)
-        return ntohs(((struct sockaddr_in6 *)(void *)&address)->sin6_port);
-    return ntohs(((struct sockaddr_in *)(void *)&address)->sin_port);
+    return acceptor_port(self->acceptor);
 }
 
 void http_server_drain(http_server_t *self)
@@ -432,10 +429,7 @@ void http_server_drain(http_server_t *self)
     if (self->draining)
         return;
     self->draining = true;
-    MHD_run(self->daemon); /* who is in the queue already gets in */
-    int fd = MHD_quiesce_daemon(self->daemon);
-    if (fd >= 0)
-        close(fd);
+    acceptor_close(self->acceptor); /* who is in the queue already gets in */
 }
 
 size_t http_server_busy(const http_server_t *self)
@@ -476,6 +470,7 @@ void http_server_destroy(http_server_t **self_p)
     for (int i = 0; i < LAST_RUNS; i++)
         MHD_run(self->daemon);
     loop_timer_destroy(&self->sweep);
+    acceptor_destroy(&self->acceptor);
     mhd_loop_destroy(&self->mhd);
     MHD_stop_daemon(self->daemon);
     while (!list_is_empty(&self->spare)) {
