@@ -124,7 +124,7 @@ static const config_option_t s_config[] = {
            "a reader that takes nothing for so long is closed"),
     NUMBER("rest-ms",
            rest_ms,
-           "75",
+           "100",
            0,
            1000,
            "MS",

@@ -12,8 +12,8 @@ const feed_limits_t FEED_LIMITS_DEFAULT = {.ring_events = 1024,
                                            .ring_bytes = 4 * 1024 * 1024,
                                            .rings_bytes = 256 * 1024 * 1024,
                                            .slice = 256,
-                                           .rest_each_us = 75,
-                                           .rest_max_ms = 75,
+                                           .rest_each_us = 100,
+                                           .rest_max_ms = 100,
                                            .idle_ms = 30000,
                                            .call_ms = 10000};
 

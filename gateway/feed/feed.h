@@ -25,10 +25,10 @@ typedef struct {
     size_t ring_bytes;     /* 4 MiB a stream … */
     size_t rings_bytes;    /* … and 256 MiB of all: with many streams each keeps its share */
     uint32_t slice;        /* 256 subscribers between two looks at the sockets */
-    uint32_t rest_each_us; /* 75 for each of its subscribers, … */
-    uint32_t rest_max_ms; /* … but at most 75, a group rests between two events that come quickly */
-    uint32_t idle_ms;     /* 30,000: an unused stream is unsubscribed after that */
-    uint32_t call_ms;     /* 10,000: deadline of a call that an event's rendering needs */
+    uint32_t rest_each_us; /* 100 for each of its subscribers, … */
+    uint32_t rest_max_ms;  /* … at most 100: a group's rest between events that come quickly */
+    uint32_t idle_ms;      /* 30,000: an unused stream is unsubscribed after that */
+    uint32_t call_ms;      /* 10,000: deadline of a call that an event's rendering needs */
 } feed_limits_t;
 
 extern const feed_limits_t FEED_LIMITS_DEFAULT;
