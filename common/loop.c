@@ -51,6 +51,7 @@ struct loop_timer {
 
 struct loop_fd {
     uv_poll_t poll;
+    int wanted;
     void (*on_ready)(void *arg, int events);
     void *arg;
 };
@@ -381,8 +382,9 @@ void loop_fd_want(loop_fd_t *self, int events)
 {
     if (events == 0)
         uv_poll_stop(&self->poll);
-    else
-        uv_poll_start(&self->poll, events, s_on_fd);
+    else if (events != self->wanted || !uv_is_active((uv_handle_t *)&self->poll))
+        uv_poll_start(&self->poll, events, s_on_fd); /* two system calls */
+    self->wanted = events;
 }
 
 void loop_fd_destroy(loop_fd_t **self_p)
