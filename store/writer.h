@@ -1,7 +1,8 @@
-/* store/writer.h: Mutation.createMessage by group commit. All calls that came while a batch was
- * being committed go into the next one: one statement, one transaction, one fsync. A call is
- * answered after its commit and never before; its event is published after the commit, in seq
- * order. Owned by main; loop thread only. */
+/* store/writer.h: Mutation.createMessage by group commit. Calls that came while a batch was being
+ * committed go into the next one: one statement, one transaction, one fsync. If they are many, half
+ * of them wait for the one after it, so that the database and those whose messages are answered
+ * work at the same time. A call is answered after its commit and never before; its event is
+ * published after the commit, in seq order. Owned by main; loop thread only. */
 #ifndef PARLEY_STORE_WRITER_H
 #define PARLEY_STORE_WRITER_H
 

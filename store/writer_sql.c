@@ -35,6 +35,24 @@ static const pg_statement_t s_fast = {
     .binary_results = true,
 };
 
+/* FAST for one message: $1 room $2 id $3 handle $4 body. It takes the room's row in the same way
+ * and gives the same row; without arrays and join it costs PostgreSQL a third less. */
+static const Oid s_one_types[] = {PG_TEXT_TYPE, PG_UUID, PG_TEXT_TYPE, PG_TEXT_TYPE};
+static const pg_statement_t s_one = {
+    .name = "write_one",
+    .sql = "WITH cnt AS ("
+           " INSERT INTO rooms AS r (room,last_seq) VALUES ($1,1)"
+           " ON CONFLICT (room) DO UPDATE SET last_seq=r.last_seq+1"
+           "  WHERE NOT r.guarded"
+           " RETURNING r.room,r.last_seq,clock_timestamp() AS at),"
+           " new AS (INSERT INTO messages(room,seq,id,handle,body,created_at)"
+           " SELECT room,last_seq,$2,$3,$4,at FROM cnt)"
+           " SELECT room,last_seq,at FROM cnt",
+    .param_count = 4,
+    .types = s_one_types,
+    .binary_results = true,
+};
+
 /* All three: $1 rooms $2 ids $3 handles $4 accounts, the second also $5 bodies, per message. Rooms
  * are locked in byte order. */
 static const Oid s_careful_types[] = {PG_TEXT_ARRAY, PG_UUID_ARRAY, PG_TEXT_ARRAY, PG_TEXT_ARRAY,
@@ -130,6 +148,8 @@ static const pg_statement_t s_insert = {
     .binary_results = true,
 };
 
+#define IS_FAULTY (FAULT_IS("lose_commit") || FAULT_IS("early_unlock"))
+
 /* Runs the batch as the fault says; false: there is none. */
 static bool
 s_run_faulty(pg_link_t *link, pg_param_t *params, int64_t deadline_ms, pg_done_fn fn, void *arg)
@@ -147,6 +167,7 @@ s_run_faulty(pg_link_t *link, pg_param_t *params, int64_t deadline_ms, pg_done_f
     return true;
 }
 #else
+#define IS_FAULTY false
 #define s_run_faulty(link, params, deadline_ms, fn, arg) false
 #endif
 
@@ -196,9 +217,26 @@ static void s_free(arrays_t *self)
     pg_array_free(&self->counts);
 }
 
+static void
+s_run_one(pg_link_t *link, const message_t *message, int64_t deadline_ms, pg_done_fn fn, void *arg)
+{
+    const pg_param_t params[] = {
+        PG_BINARY(message->room, message->room_size),
+        PG_BINARY(message->id.bytes, sizeof message->id.bytes),
+        PG_BINARY(message->handle, message->handle_size),
+        PG_BINARY(message->body, message->body_size),
+    };
+    const pg_step_t step = {.statement = &s_one, .params = params};
+    pg_link_run(link, &step, 1, deadline_ms, fn, arg);
+}
+
 void writer_sql_fast(
     pg_link_t *link, const batch_t *batch, int64_t deadline_ms, pg_done_fn fn, void *arg)
 {
+    if (batch->count == 1 && !IS_FAULTY) {
+        s_run_one(link, batch->items[0], deadline_ms, fn, arg);
+        return;
+    }
     arrays_t arrays;
     s_fill(&arrays, batch);
     pg_param_t params[] = {

@@ -17,9 +17,10 @@
 
 enum { WRITER_FAST_ROWS = 0, WRITER_CAREFUL_NEW = 1, WRITER_CAREFUL_ALL = 2 };
 
-/* One statement. Its rows: room, seq of the room's last message, created_at of all of the batch's
- * in it; the others' seqs are so much smaller as their `back`. Guarded rooms are not among them:
- * their messages were not inserted, leave no hole, and have to go by CAREFUL. */
+/* One statement (of a simpler kind if the batch is one message). Its rows: room, seq of the room's
+ * last message, created_at of all of the batch's in it; the others' seqs are so much smaller as
+ * their `back`. Guarded rooms are not among them: their messages were not inserted, leave no hole,
+ * and have to go by CAREFUL. */
 void writer_sql_fast(
     pg_link_t *link, const batch_t *batch, int64_t deadline_ms, pg_done_fn fn, void *arg);
 
