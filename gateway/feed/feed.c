@@ -102,8 +102,10 @@ static void s_on_instance(void *arg, const char *name, uint32_t instance, bool u
     for (stream_t *stream = self->streams; stream != NULL; stream = stream->hh.next)
         if (stream->service == service)
             stream_on_instance(stream, instance, up);
-    if (!up)
+    if (!up) {
+        starts_forget_instance(service, instance);
         alarm_set(self->alarms, &service->settle, FEED_SETTLE_MS);
+    }
 }
 
 /* An instance may announce a new epoch before it publishes anything. */

@@ -28,7 +28,7 @@ enum {
     FEED_GAP_MS = 20,         /* a hole may close by itself for so long */
     FEED_POKE_MS = 1000,      /* without a head */
     FEED_FIRST_POKE_MS = 300, /* after an instance came up: it may have been connected before */
-    FEED_POKES_MAX = 3,       /* then the connection is made anew */
+    FEED_POKES_MAX = 3,       /* then an instance that sent no head at all is connected anew */
     FEED_PENDING_MS = 10000,  /* a subscription waits so long for its stream to be live … */
     FEED_DOUBT_MS = 9000,     /* … and so long for HEADS: less than the deadline of one */
     FEED_SETTLE_MS = 1000,    /* between the two HEADS after a loss */
@@ -211,11 +211,19 @@ typedef struct {
     uint8_t pokes;
 } member_t;
 
+/* When an instance last sent a head, of any stream. */
+typedef struct {
+    uint32_t instance;
+    int64_t head_us; /* 0: never; or when it was connected anew */
+} heard_t;
+
 typedef struct feed_service {
     struct feed_service *next;
     feed_t *feed;
     uint32_t up[FEED_INSTANCES_MAX];
     size_t up_count;
+    heard_t heard[FEED_INSTANCES_MAX];
+    size_t heard_count;
     alarm_t settle; /* the second HEADS after a loss */
     replays_t replays;
     list_t render_queue; /* calls of events that wait for their turn */
@@ -313,6 +321,8 @@ void starts_wait_heads(subscriber_t *subscriber);
 /* The instance's subscription is live; it came or went. */
 void starts_on_head(stream_t *stream, uint32_t instance);
 void starts_on_instance(stream_t *stream, uint32_t instance, bool up);
+/* It is gone, for all streams of the service. */
+void starts_forget_instance(feed_service_t *service, uint32_t instance);
 /* HEADS is about to be sent: its answer settles all doubts that there are now. */
 void starts_on_heads_asked(stream_t *stream);
 void starts_on_heads(stream_t *stream, uint64_t head);

@@ -20,6 +20,26 @@ static member_t *s_member(stream_t *stream, uint32_t instance)
     return &stream->members[stream->member_count++];
 }
 
+static heard_t *s_heard(feed_service_t *service, uint32_t instance)
+{
+    for (size_t i = 0; i < service->heard_count; i++)
+        if (service->heard[i].instance == instance)
+            return &service->heard[i];
+    if (service->heard_count == FEED_INSTANCES_MAX)
+        service->heard_count--; /* more than are looked at */
+    service->heard[service->heard_count] = (heard_t){.instance = instance};
+    return &service->heard[service->heard_count++];
+}
+
+void starts_forget_instance(feed_service_t *service, uint32_t instance)
+{
+    for (size_t i = 0; i < service->heard_count; i++)
+        if (service->heard[i].instance == instance) {
+            service->heard[i] = service->heard[--service->heard_count];
+            return;
+        }
+}
+
 static bool s_are_all_live(stream_t *stream)
 {
     const feed_service_t *service = stream->service;
@@ -44,16 +64,22 @@ static void s_update_live(stream_t *stream)
         alarm_set(stream->feed->alarms, &stream->live_alarm, FEED_POKE_MS);
 }
 
-/* No head from it for a second. */
+/* No head from it for a second. While heads of other streams come it is only slow: to connect anew
+ * would throw away what it has done, for every stream, and make it slower yet. */
 static void s_urge(stream_t *stream, member_t *member)
 {
-    if (member->pokes < FEED_POKES_MAX) {
-        member->pokes++;
+    heard_t *heard = s_heard(stream->service, member->instance);
+    int64_t now_us = clock_mono_us();
+    bool is_silent = now_us - heard->head_us >= (int64_t)FEED_POKES_MAX * FEED_POKE_MS * 1000;
+    if (member->pokes < FEED_POKES_MAX || !is_silent) {
+        if (member->pokes < FEED_POKES_MAX)
+            member->pokes++;
         metric_inc(stream->feed->metrics.pokes);
         services_poke(stream->feed->services, member->instance, stream->name);
         return;
     }
     member->pokes = 0;
+    heard->head_us = now_us; /* other streams wait for the new connection */
     metric_inc(stream->feed->metrics.reconnects);
     log_warn("service instance sends no heads: connecting anew",
              log_str("service", stream->service->name), log_int("instance", member->instance),
@@ -86,6 +112,7 @@ static void s_on_live_alarm(void *arg)
 void starts_on_head(stream_t *stream, uint32_t instance)
 {
     member_t *member = s_member(stream, instance);
+    s_heard(stream->service, instance)->head_us = clock_mono_us();
     member->is_live = true;
     member->pokes = 0;
     if (!stream->is_live)

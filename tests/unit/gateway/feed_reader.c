@@ -11,6 +11,7 @@
 
 feed_t *reader_feed;
 const char *reader_rights = "";
+int reader_stream;
 static reader_t *s_readers[2048]; /* of this test, to clean up after a failure */
 static size_t s_reader_count;
 
@@ -71,7 +72,7 @@ void reader_subscribe_at(
     memset(self, 0, sizeof *self);
     gql_execution_t *execution = world_execution(types);
     feed_subscription_t subscription = {.service = "store",
-                                        .stream = world.streams[0].name,
+                                        .stream = world.streams[reader_stream].name,
                                         .epoch = world.epoch,
                                         .start_value = value,
                                         .rights = reader_rights,
@@ -103,6 +104,7 @@ int reader_setup(void **state)
 {
     (void)state;
     world_open();
+    reader_stream = 0;
     reader_feed = world_feed(NULL);
     return 0;
 }

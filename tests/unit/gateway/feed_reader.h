@@ -24,8 +24,10 @@ typedef struct {
 extern feed_t *reader_feed;
 /* Of the next ones that subscribe: equal ones make a group. */
 extern const char *reader_rights;
+/* The world's stream that the next ones subscribe to; reader_setup: the first. */
+extern int reader_stream;
 
-/* To the world's first stream. granted: the head that the service named; -1: it named none. */
+/* granted: the head that the service named; -1: it named none. */
 void reader_subscribe_at(
     reader_t *self, const char *types, int start, uint64_t value, int granted, const char *sub);
 void reader_subscribe(reader_t *self, const char *types, int start, uint64_t value);

@@ -261,7 +261,7 @@ void world_surface(int instance)
 {
     world_instance_t *self = &world.instances[instance];
     for (int i = 0; i < WORLD_STREAMS && self->is_up && !self->is_mute; i++)
-        if (self->surfaces[i] > 0) {
+        if (self->surfaces[i] > 0 && !self->is_mute_of[i]) {
             self->surfaces[i] = 0;
             self->knows[i] = true;
             world_publish_head(instance, i, world.streams[i].head);

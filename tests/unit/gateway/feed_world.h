@@ -36,7 +36,8 @@ typedef struct {
 
 typedef struct {
     bool is_up;
-    bool is_mute; /* surfaces no subscriptions: sends no heads */
+    bool is_mute;                   /* surfaces no subscriptions: sends no heads … */
+    bool is_mute_of[WORLD_STREAMS]; /* … or none of this stream */
     world_frame_t frames[4096];
     size_t frame_count;
     bool knows[WORLD_STREAMS];        /* the subscription has surfaced */

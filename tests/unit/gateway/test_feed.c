@@ -290,6 +290,53 @@ static void s_test_no_heads(void **state)
     world_flow();
 }
 
+/* An instance that sends heads of other streams is only slow: it is asked again, not dropped. */
+static void s_test_slow_heads(void **state)
+{
+    (void)state;
+    static reader_t waiting, other;
+    world_set_up(0, true);
+    world.instances[0].is_mute_of[0] = true;
+    reader_subscribe(&waiting, "a", FEED_START_LIVE, 0);
+    reader_stream = 1;
+    reader_subscribe(&other, "a", FEED_START_LIVE, 0);
+    for (int i = 0; i < 6; i++) {
+        world_publish_head(0, 1, 0);
+        world_flow();
+        world_pass(1000);
+    }
+    assert_true(other.is_active);
+    assert_in_range(world.pokes, 5, 6);
+    assert_int_equal(world.reconnects, 0);
+    world_pass(3500);
+    assert_int_equal(world.reconnects, 1); /* now it is silent */
+    world.instances[0].is_mute_of[0] = false;
+    world_flow();
+    assert_true(waiting.is_active);
+    feed_unsubscribe(&waiting.subscriber);
+    feed_unsubscribe(&other.subscriber);
+}
+
+/* However many streams wait for it, a silent instance is connected to anew once. */
+static void s_test_silent_for_all(void **state)
+{
+    (void)state;
+    static reader_t first, second;
+    world_set_up(0, true);
+    world.instances[0].is_mute = true;
+    reader_subscribe(&first, "a", FEED_START_LIVE, 0);
+    world_pass(500);
+    reader_stream = 1;
+    reader_subscribe(&second, "a", FEED_START_LIVE, 0);
+    world_pass(6000);
+    assert_int_equal(world.reconnects, 1);
+    world.instances[0].is_mute = false;
+    world_flow();
+    assert_true(first.is_active && second.is_active);
+    feed_unsubscribe(&first.subscriber);
+    feed_unsubscribe(&second.subscriber);
+}
+
 /* One that comes up again without a new connection sends no head by itself. */
 static void s_test_first_poke(void **state)
 {
@@ -413,6 +460,8 @@ int main(void)
         READER_TEST(s_test_long_name),
         READER_TEST(s_test_epoch),
         READER_TEST(s_test_no_heads),
+        READER_TEST(s_test_slow_heads),
+        READER_TEST(s_test_silent_for_all),
         READER_TEST(s_test_first_poke),
         READER_TEST(s_test_loss),
         READER_TEST(s_test_failing_replays),
