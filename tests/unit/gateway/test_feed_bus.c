@@ -27,6 +27,8 @@ static const char EPOCH[] = "00c0ffee00c0ffee";
 
 static uint64_t s_heads[STREAMS]; /* the log: of each stream its last seq */
 static size_t s_replays, s_heads_asked;
+static bool s_is_seen[STREAMS]; /* on an XPUB */
+static size_t s_seen, s_seen_again;
 
 static size_t s_index(const char *stream)
 {
@@ -36,6 +38,22 @@ static size_t s_index(const char *stream)
 static uint64_t s_head_of(const char *stream)
 {
     return s_heads[s_index(stream)];
+}
+
+/* A topic came up on an XPUB. */
+static uint64_t s_on_topic(const char *stream)
+{
+    bool *is_seen = &s_is_seen[s_index(stream)];
+    s_seen += !*is_seen;
+    s_seen_again += *is_seen;
+    *is_seen = true;
+    return s_head_of(stream);
+}
+
+static void s_forget_topics(void)
+{
+    memset(s_is_seen, 0, sizeof s_is_seen);
+    s_seen = 0;
 }
 
 /* ---- the engine ---- */
@@ -241,7 +259,8 @@ static int s_setup(void **state)
     err_t err = ERR_INIT;
     char list[256];
     memset(s_heads, 0, sizeof s_heads);
-    s_replays = s_heads_asked = 0;
+    s_replays = s_heads_asked = s_seen_again = 0;
+    s_forget_topics();
     self->loop = loop_new();
     fake_place_make(&self->place);
     for (int i = 0; i < 2; i++) {
@@ -252,7 +271,7 @@ static int s_setup(void **state)
                                               .is_ready = true,
                                               .events = self->place.events[i],
                                               .answers_heads = true,
-                                              .head_of = s_head_of,
+                                              .head_of = s_on_topic,
                                               .on_call = s_on_call};
         s_open(self, i);
     }
@@ -371,9 +390,10 @@ static bool s_have_all(void *arg)
     return true;
 }
 
-static bool s_knows_all(void *arg)
+static bool s_are_all_seen(void *arg)
 {
-    return ((fake_service_t *)arg)->topics >= STREAMS;
+    (void)arg;
+    return s_seen == STREAMS;
 }
 
 /* More topics than any default limit of ZeroMQ, and all of them again after a restart. */
@@ -388,20 +408,23 @@ static void s_test_many(void **state)
     for (unsigned i = 0; i < STREAMS; i++)
         readers[i].wanted = s_commit(self, readers[i].stream, 0);
     assert_true(turn_until(self->loop, s_have_all, readers, WAIT_MS));
-    assert_int_equal(s_replays, 0);
     fake_service_close(&self->instances[0]);
     turn_for(self->loop, 200);
     self->instances[0].incarnation = "a2";
-    self->instances[0].topics = 0;
+    s_forget_topics();
     s_open(self, 0);
     assert_true(turn_until(self->loop, s_are_two_up, self, WAIT_MS));
-    assert_true(turn_until(self->loop, s_knows_all, &self->instances[0], WAIT_MS));
+    assert_true(turn_until(self->loop, s_are_all_seen, NULL, WAIT_MS));
     for (unsigned i = 0; i < STREAMS; i++)
         readers[i].wanted = s_commit(self, readers[i].stream, 0);
     assert_true(turn_until(self->loop, s_have_all, readers, WAIT_MS));
-    fprintf(stderr, "%d streams: %zu replays, %zu heads\n", (int)STREAMS, s_replays, s_heads_asked);
-    assert_int_equal(s_replays, 0);
-    assert_true(s_heads_asked <= 2 * STREAMS / BUS_HEADS_MAX + 2);
+    /* Both instances saw each topic once; what is more are pokes, on a machine too slow for them. A
+     * head that one leads to may overtake the event, or come late. */
+    size_t pokes = s_seen_again - STREAMS;
+    fprintf(stderr, "%d streams: %zu replays, %zu heads, %zu pokes\n", (int)STREAMS, s_replays,
+            s_heads_asked, pokes);
+    assert_true(s_replays <= pokes);
+    assert_true(s_heads_asked <= 2 * STREAMS / BUS_HEADS_MAX + 2 + pokes);
     for (unsigned i = 0; i < STREAMS; i++)
         feed_unsubscribe(&readers[i].subscriber);
 }
